@@ -1,0 +1,167 @@
+//! The case in words: one sentence, one reason, and the operation that is contradicted most plainly.
+//!
+//! What is said is looked up in the history, case by case, from the plainest to the least plain: a value that nobody
+//! wrote, one whose write failed, a newer write that had completed, an older answer that had been newer, and last that
+//! no order exists. One file for each kind of model.
+
+mod cell;
+mod lists;
+mod others;
+
+use crate::check::{Job, ModelKind};
+use crate::counterexample::words::{answered, clip, deed, object, who};
+use crate::history::{OpId, Operation, Outcome};
+
+/// The case.
+pub(super) struct Story {
+    pub(super) sentence: String,
+    pub(super) why: String,
+    pub(super) contradicts: Option<OpId>,
+    /// Operations outside the core that the sentence names.
+    pub(super) mentions: Vec<OpId>,
+}
+
+/// A sentence and the operations it rests on.
+struct Finding {
+    sentence: String,
+    contradicts: Option<OpId>,
+}
+
+/// What a story is told from.
+struct Evidence<'a> {
+    job: &'a Job<'a>,
+    /// Position of the impossible completion.
+    first: u64,
+    blocked: &'a Operation,
+    /// The operations of the core, in order of invocation.
+    core: Vec<&'a Operation>,
+    /// All operations on the object, in order of invocation.
+    all: Vec<&'a Operation>,
+}
+
+/// Tells the case. `stuck` are the states, in words, that the other operations can leave; empty if not known.
+pub(super) fn explain(
+    job: &Job<'_>,
+    first: u64,
+    blocked: OpId,
+    core: &[OpId],
+    stuck: &[String],
+) -> Story {
+    let operations = job.history.operations();
+    let blocked = &operations[blocked.0];
+    let same_object = |operation: &&Operation| {
+        job.model == ModelKind::MultiRegister || operation.key == blocked.key
+    };
+    let evidence = Evidence {
+        job,
+        first,
+        blocked,
+        core: core.iter().map(|id| &operations[id.0]).collect(),
+        all: operations.iter().filter(same_object).collect(),
+    };
+    let found = match job.model {
+        ModelKind::Register | ModelKind::CasRegister => cell::find(&evidence),
+        ModelKind::AppendList | ModelKind::Set => lists::find(&evidence),
+        ModelKind::KeyValue => others::key_value(&evidence),
+        ModelKind::Mutex => others::mutex(&evidence),
+        ModelKind::MultiRegister => None,
+    };
+    let found = found.unwrap_or_else(|| evidence.no_order());
+    Story {
+        why: why(&evidence, stuck),
+        mentions: found.contradicts.into_iter().collect(),
+        sentence: found.sentence,
+        contradicts: found.contradicts,
+    }
+}
+
+impl<'a> Evidence<'a> {
+    /// Operations that had been invoked when the blocked one completed, and did not fail.
+    fn begun(&self) -> impl Iterator<Item = &'a Operation> {
+        let first = self.first;
+        self.all.iter().copied().filter(move |operation| {
+            operation.call < first && !matches!(operation.outcome, Outcome::Fail(_))
+        })
+    }
+
+    /// Whether `operation` had completed, successfully, before the blocked one was invoked.
+    fn had_completed(&self, operation: &Operation) -> bool {
+        let completed = matches!(operation.outcome, Outcome::Ok(_));
+        completed && operation.ret.is_some_and(|ret| ret < self.blocked.call)
+    }
+
+    /// Whether `operation` had been invoked when the blocked one completed, and failed, then or later.
+    fn had_failed(&self, operation: &Operation) -> bool {
+        operation.call < self.first && matches!(operation.outcome, Outcome::Fail(_))
+    }
+
+    /// The plainest thing that can always be said.
+    fn no_order(&self) -> Finding {
+        let what = match self.blocked.f.as_str() {
+            "read" | "get" => format!("{} {}", who(self.blocked), answered(self.blocked)),
+            "txn" => format!(
+                "{} completed txn {}",
+                who(self.blocked),
+                clip(&crate::counterexample::words::answer(self.blocked).to_string())
+            ),
+            _ => format!("{}'s {}{} completed", who(self.blocked), deed(self.blocked), on(self)),
+        };
+        Finding {
+            sentence: format!(
+                "{what}, which no order of the {} operations shown explains",
+                self.core.len()
+            ),
+            contradicts: None,
+        }
+    }
+}
+
+/// The object after "on", if it has a name.
+fn on(evidence: &Evidence<'_>) -> String {
+    match &evidence.blocked.key {
+        Some(_) => format!(" on{}", object(evidence.blocked)),
+        None => String::new(),
+    }
+}
+
+/// What the blocked operation would have needed, and what there was.
+fn why(evidence: &Evidence<'_>, stuck: &[String]) -> String {
+    let blocked = evidence.blocked;
+    let need = match (evidence.job.model, blocked.f.as_str()) {
+        (ModelKind::Mutex, "acquire") => "the lock must be free".to_owned(),
+        (ModelKind::Mutex, _) => "the lock must be held".to_owned(),
+        (ModelKind::MultiRegister, _) => "all its reads must hold together".to_owned(),
+        (_, "cas") => match cell::from_of(blocked) {
+            Some(from) if matches!(blocked.outcome, Outcome::Fail(_)) => {
+                format!("the value must differ from {}", clip(&from.to_string()))
+            }
+            Some(from) => format!("the value must be {}", clip(&from.to_string())),
+            None => "the value must be the expected one".to_owned(),
+        },
+        (ModelKind::Set, _) => {
+            format!(
+                "the elements must be {}",
+                clip(&crate::counterexample::words::answer(blocked).to_string())
+            )
+        }
+        _ => {
+            format!(
+                "the value must be {}",
+                clip(&crate::counterexample::words::answer(blocked).to_string())
+            )
+        }
+    };
+    let met = match stuck {
+        [] => "no order of the other operations shown allows that".to_owned(),
+        [one] => format!("in every order of the other operations shown it is {}", clip(one)),
+        several => {
+            let words: Vec<String> = several.iter().map(|state| clip(state)).collect();
+            format!("the orders of the other operations shown leave only {}", words.join(" or "))
+        }
+    };
+    format!(
+        "at some moment between the invocation and the completion of {}'s {}, {need}; {met}",
+        who(blocked),
+        deed(blocked)
+    )
+}

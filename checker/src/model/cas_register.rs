@@ -1,0 +1,55 @@
+//! A register with compare-and-set: `cas [from, to]` succeeds where the value is `from`, and leaves `to`.
+//!
+//! A compare-and-set that *failed* had no effect. Whether it also proves that the value differed depends on the client:
+//! `failed_cas_observed` says so. Otherwise it may have failed for any reason, and says nothing.
+
+use crate::Value;
+use crate::history::{Operation, Outcome};
+use crate::model::cell::{Cell, object_by_cell};
+use crate::model::{Meaning, Misfit, Object, register};
+
+const PAIR: &str = "a pair [from, to]";
+
+/// One compare-and-set register.
+pub(crate) struct CasRegister {
+    cell: Cell,
+    nil_reads_unknown: bool,
+    failed_cas_observed: bool,
+}
+
+impl CasRegister {
+    pub(crate) fn new(initial: &Value, nil_reads_unknown: bool, failed_cas_observed: bool) -> Self {
+        Self { cell: Cell::new(initial), nil_reads_unknown, failed_cas_observed }
+    }
+
+    fn cas(&mut self, input: &Value, outcome: &Outcome) -> Result<Meaning, Misfit> {
+        let Some([from, to]) = input.as_list() else {
+            return Err(Misfit::Argument { expected: PAIR });
+        };
+        Ok(match outcome {
+            // From a value to itself: an observer, which says nothing while it is open.
+            Outcome::Ok(_) if from == to => Meaning::observer(self.cell.cas(from, to)),
+            Outcome::Info if from == to => Meaning::NOTHING,
+            Outcome::Ok(_) | Outcome::Info => Meaning::update(self.cell.cas(from, to)),
+            Outcome::Fail(_) if self.failed_cas_observed => {
+                Meaning::observer(self.cell.cas_failed(from))
+            }
+            Outcome::Fail(_) => Meaning::NOTHING,
+        })
+    }
+}
+
+impl Object for CasRegister {
+    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
+        match (operation.f.as_str(), &operation.outcome) {
+            ("read", outcome) => {
+                Ok(register::read(&mut self.cell, outcome, self.nil_reads_unknown))
+            }
+            ("write", outcome) => Ok(register::write(&mut self.cell, &operation.input, outcome)),
+            ("cas", outcome) => self.cas(&operation.input, outcome),
+            _ => Err(Misfit::Function),
+        }
+    }
+
+    object_by_cell!();
+}

@@ -1,0 +1,226 @@
+//! One key of a text store (MIT 6.824): `get` answers the text, `put v` replaces it, `append v` puts `v` behind it,
+//! `delete` makes it absent. An absent key reads as "", so absent and empty are one state.
+//!
+//! A state is a node of a trie over the characters, so that `put "ab"` and `put "a"`, `append "b"` lead to the same one.
+
+use crate::Value;
+use crate::history::{Operation, Outcome};
+use crate::model::append_list::Counts;
+use crate::model::intern::{Interner, StepTable, Trie};
+use crate::model::{ClassId, Meaning, Misfit, Object, Recurrence, Selection, StateId};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum KvOp {
+    /// Answered the text of this node.
+    Get(u32),
+    /// Leaves the text of this node.
+    Put(u32),
+    /// Puts this text behind the present one.
+    Append(u32),
+}
+
+/// The text of one key.
+pub(crate) struct KeyValue {
+    texts: Interner<String>,
+    classes: Interner<KvOp>,
+    trie: Trie,
+    counts: Counts,
+    steps: StepTable,
+    /// The distinct texts that selected gets answered.
+    answers: Vec<String>,
+    replaces: bool,
+    appends: bool,
+    heap: usize,
+}
+
+impl KeyValue {
+    pub(crate) fn new() -> Self {
+        Self {
+            texts: Interner::new(),
+            classes: Interner::new(),
+            trie: Trie::new(),
+            counts: Counts::default(),
+            steps: StepTable::default(),
+            answers: Vec::new(),
+            replaces: false,
+            appends: false,
+            heap: 0,
+        }
+    }
+
+    fn update(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
+        let text = match (operation.f.as_str(), &operation.input) {
+            ("delete", _) => "",
+            (_, Value::Text(text)) => text,
+            _ => return Err(Misfit::Argument { expected: "text" }),
+        };
+        if matches!(operation.outcome, Outcome::Fail(_)) {
+            return Ok(Meaning::NOTHING);
+        }
+        let op = if operation.f == "append" {
+            self.appends = true;
+            KvOp::Append(self.text(text))
+        } else {
+            self.replaces = true;
+            KvOp::Put(self.node(text))
+        };
+        Ok(Meaning::update(ClassId(self.classes.intern(&op))))
+    }
+
+    fn get(&mut self, outcome: &Outcome) -> Result<Meaning, Misfit> {
+        let text = match outcome {
+            Outcome::Fail(_) | Outcome::Info => return Ok(Meaning::NOTHING),
+            Outcome::Ok(Value::Nil) => "",
+            Outcome::Ok(Value::Text(text)) => text,
+            Outcome::Ok(other) => {
+                return Err(Misfit::Answer { expected: "text", value: other.clone() });
+            }
+        };
+        let node = self.node(text);
+        Ok(Meaning::observer(ClassId(self.classes.intern(&KvOp::Get(node)))))
+    }
+
+    fn node(&mut self, text: &str) -> u32 {
+        text.chars().fold(Trie::EMPTY, |node, c| self.trie.push(node, u32::from(c)))
+    }
+
+    fn text(&mut self, text: &str) -> u32 {
+        self.heap += 2 * text.len();
+        self.texts.intern(&text.to_owned())
+    }
+
+    fn text_of(&self, node: u32) -> String {
+        self.trie.symbols(node).into_iter().filter_map(char::from_u32).collect()
+    }
+}
+
+impl Object for KeyValue {
+    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
+        match operation.f.as_str() {
+            "get" => self.get(&operation.outcome),
+            "put" | "append" | "delete" => self.update(operation),
+            _ => Err(Misfit::Function),
+        }
+    }
+
+    fn initial(&self) -> StateId {
+        StateId(Trie::EMPTY)
+    }
+
+    fn step(&mut self, state: StateId, class: ClassId) -> Option<StateId> {
+        let text = match *self.classes.get(class.0) {
+            KvOp::Get(node) => return (node == state.0).then_some(state),
+            KvOp::Put(node) => return Some(StateId(node)),
+            KvOp::Append(text) => text,
+        };
+        if let Some(taken) = self.steps.get(state, class) {
+            return taken.0;
+        }
+        let mut node = state.0;
+        for c in self.texts.get(text).chars() {
+            node = self.trie.push(node, u32::from(c));
+        }
+        self.steps.put(state, class, Some(StateId(node)))
+    }
+
+    fn is_observer(&self, class: ClassId) -> bool {
+        matches!(self.classes.get(class.0), KvOp::Get(_))
+    }
+
+    /// Without `append` this is a register; without `put` and `delete` it only grows.
+    fn recurrence(&self) -> Recurrence {
+        match (self.replaces, self.appends) {
+            (true, true) => Recurrence::Free,
+            (true, false) => Recurrence::ByMakers,
+            (false, _) => Recurrence::Never,
+        }
+    }
+
+    fn needs(&self, class: ClassId) -> Option<StateId> {
+        match *self.classes.get(class.0) {
+            KvOp::Get(node) => Some(StateId(node)),
+            KvOp::Put(_) | KvOp::Append(_) => None,
+        }
+    }
+
+    fn makes(&self, class: ClassId) -> Option<StateId> {
+        match *self.classes.get(class.0) {
+            KvOp::Put(node) => Some(StateId(node)),
+            KvOp::Get(_) | KvOp::Append(_) => None,
+        }
+    }
+
+    fn select(&mut self, selection: &Selection<'_>) {
+        let mut nodes: Vec<u32> = selection
+            .completed
+            .iter()
+            .filter_map(|class| match *self.classes.get(class.0) {
+                KvOp::Get(node) => Some(node),
+                KvOp::Put(_) | KvOp::Append(_) => None,
+            })
+            .collect();
+        self.counts.count(&self.trie, nodes.iter().copied());
+        nodes.sort_unstable();
+        nodes.dedup();
+        self.answers = nodes.into_iter().map(|node| self.text_of(node)).collect();
+    }
+
+    fn agreeing(&self, class: ClassId, next: StateId) -> u32 {
+        match self.classes.get(class.0) {
+            KvOp::Append(_) => self.counts.below(next.0),
+            KvOp::Get(_) | KvOp::Put(_) => u32::MAX,
+        }
+    }
+
+    /// Whatever follows an append before the next `put` or `delete` would contain its text, and what follows a `put`
+    /// would begin with it.
+    fn unobservable(&self, class: ClassId) -> bool {
+        match *self.classes.get(class.0) {
+            KvOp::Get(_) => false,
+            KvOp::Append(text) => {
+                let text = self.texts.get(text);
+                text.is_empty() || !self.answers.iter().any(|answer| answer.contains(text.as_str()))
+            }
+            KvOp::Put(node) => {
+                let text = self.text_of(node);
+                !text.is_empty() && !self.answers.iter().any(|answer| answer.starts_with(&text))
+            }
+        }
+    }
+
+    /// An update's class is its trace: what it left behind depends on the texts around it.
+    fn traces(&self, class: ClassId) -> Vec<u32> {
+        if self.is_observer(class) { Vec::new() } else { vec![class.0] }
+    }
+
+    fn sees(&self, class: ClassId) -> bool {
+        self.is_observer(class)
+    }
+
+    /// A get of "" may have seen any `delete`, and a text that begins with a `put` text or contains an append's may
+    /// have seen those.
+    fn shows(&self, class: ClassId, trace: u32) -> bool {
+        let KvOp::Get(node) = *self.classes.get(class.0) else { return false };
+        let answer = self.text_of(node);
+        match *self.classes.get(trace) {
+            KvOp::Get(_) => false,
+            KvOp::Append(text) => answer.contains(self.texts.get(text).as_str()),
+            KvOp::Put(Trie::EMPTY) => true,
+            KvOp::Put(put) => answer.starts_with(&self.text_of(put)),
+        }
+    }
+
+    fn describe(&self, state: StateId) -> String {
+        format!("{:?}", self.text_of(state.0))
+    }
+
+    fn bytes(&self) -> usize {
+        self.texts.bytes()
+            + self.classes.bytes()
+            + self.trie.bytes()
+            + self.counts.bytes()
+            + self.steps.bytes()
+            + self.heap
+            + self.answers.iter().map(String::capacity).sum::<usize>()
+    }
+}

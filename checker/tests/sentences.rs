@@ -1,0 +1,230 @@
+//! What a person is told about typical violations: the sentence, the operation that is contradicted, and nothing untrue.
+
+#[path = "support/script.rs"]
+mod script;
+
+use rashomon_checker::Value;
+use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, Validity, check};
+use rashomon_checker::counterexample::Counterexample;
+use rashomon_checker::history::{History, OpId};
+
+fn judge(model: ModelKind, script: &str) -> CheckReport {
+    let options = CheckOptions {
+        memory_bytes_max: 64 << 20,
+        should_stop: &|| false,
+        threads: 1,
+        initial: None,
+        failed_cas_observed: script.contains("fail observed"),
+    };
+    let script = script.replace("fail observed", "fail");
+    let history = History::from_events(&script::events(&script)).expect("a history");
+    check(&history, model, &options).expect("a fit")
+}
+
+fn refuted(model: ModelKind, script: &str) -> Counterexample {
+    let report = judge(model, script);
+    assert_eq!(report.validity, Validity::Invalid, "{script}");
+    report.counterexample.expect("an invalid history has a counterexample")
+}
+
+fn tells(model: ModelKind, script: &str, sentence: &str) -> Counterexample {
+    let counterexample = refuted(model, script);
+    assert_eq!(counterexample.sentence, sentence, "{counterexample:#?}");
+    counterexample
+}
+
+#[test]
+fn a_stale_read_names_the_write_that_it_missed() {
+    let told = tells(
+        ModelKind::Register,
+        "p1 > k7: write 2; p1 < ok; p2 > k7: write 9; p2 < ok; p1 > k7: write 3; p1 < ok
+         p4 > k7: read; p4 < ok 3; p3 > k7: read; p3 < ok 2",
+        "p3 read k7 = 2, but p1's write of 3 had completed 3.0 ms before the read began",
+    );
+    assert_eq!((told.blocked, told.contradicts), (OpId(4), Some(OpId(2))));
+    assert_eq!(told.operations.len(), 3, "the write of 9 and the other read are not needed");
+    assert!(told.minimal);
+    let states: Vec<&str> = told.linearization.iter().map(|step| step.state.as_str()).collect();
+    assert_eq!((told.initial_state.as_str(), states), ("nil", vec!["2", "3"]));
+    assert_eq!(
+        told.why,
+        "at some moment between the invocation and the completion of p3's read, the value must be 2; in every order \
+         of the other operations shown it is 3"
+    );
+}
+
+#[test]
+fn a_lost_write_is_a_read_of_what_was_before() {
+    tells(
+        ModelKind::CasRegister,
+        "p1 > write 1; p1 < ok; p2 > read; p2 < ok null",
+        "p2 read nil, but p1's write of 1 had completed 1.0 ms before the read began",
+    );
+}
+
+#[test]
+fn values_from_nowhere_are_told_apart() {
+    let register = ModelKind::Register;
+    tells(
+        register,
+        "p1 > write 1; p2 > read; p2 < ok 7; p1 < ok",
+        "p2 read 7, but nobody ever wrote 7",
+    );
+    let told = tells(
+        register,
+        "p1 > write 7; p1 < fail; p2 > read; p2 < ok 7",
+        "p2 read 7, but p1's write of 7 failed and must not be seen",
+    );
+    assert_eq!(told.contradicts, Some(OpId(0)));
+    tells(
+        register,
+        "p2 > k: read; p2 < ok 7; p1 > k: write 7; p1 < ok",
+        "p2 read k = 7, but p1's write of 7 began only 1.0 ms after the read completed",
+    );
+}
+
+#[test]
+fn an_older_value_after_a_newer_one_names_the_earlier_read() {
+    let told = tells(
+        ModelKind::Register,
+        "p1 > write 1; p1 < ok; p2 > write 2; p3 > read; p3 < ok 2; p4 > read; p4 < ok 1",
+        "p4 read 1, but p3 had read 2 1.0 ms before the read began, and no order of the operations shown puts that later",
+    );
+    assert_eq!(told.contradicts, Some(OpId(2)));
+}
+
+#[test]
+fn two_compare_and_sets_from_one_value_are_both_named() {
+    tells(
+        ModelKind::CasRegister,
+        "p1 > k: write 1; p1 < ok; p2 > k: cas [1,2]; p3 > k: cas [1,3]; p2 < ok; p3 < ok",
+        "p2's cas from 1 to 2 and p3's cas from 1 to 3 on k both succeeded, though the value became 1 only once",
+    );
+}
+
+#[test]
+fn a_failed_compare_and_set_that_was_observed_is_evidence() {
+    let script = "p1 > write 1; p1 < ok; p2 > cas [1,2]; p2 < fail observed";
+    tells(
+        ModelKind::CasRegister,
+        script,
+        "p2's cas from 1 to 2 failed, but in every order of the operations shown the value was 1 all the time",
+    );
+    let unobserved = judge(ModelKind::CasRegister, &script.replace(" observed", ""));
+    assert_eq!(unobserved.validity, Validity::Valid);
+}
+
+#[test]
+fn lists_tell_what_is_missing_doubled_or_out_of_order() {
+    let list = ModelKind::AppendList;
+    let two = "p1 > k: append 1; p1 < ok; p2 > k: append 2; p2 < ok;";
+    let told = tells(
+        list,
+        &format!("{two} p3 > k: read; p3 < ok [1]"),
+        "p3 read k = [1], but p2's append of 2 had completed 1.0 ms before the read began",
+    );
+    assert_eq!(told.contradicts, Some(OpId(1)));
+    tells(
+        list,
+        &format!("{two} p3 > k: read; p3 < ok [2,1]"),
+        "p3 read k = [2 1], with 2 before 1, but p1's append of 1 had completed 1.0 ms before p2's append of 2 began",
+    );
+    tells(
+        list,
+        &format!("{two} p3 > k: read; p3 < ok [1,2,2]"),
+        "p3 read k = [1 2 2], with 2 twice, but it was appended once only",
+    );
+    tells(
+        list,
+        &format!("{two} p3 > k: read; p3 < ok [1,2,9]"),
+        "p3 read k = [1 2 9], but nobody ever appended 9",
+    );
+    tells(
+        list,
+        "p1 > append 1; p2 > append 2; p3 > read; p3 < ok [1,2]; p4 > read; p4 < ok [2,1]",
+        "p4 read [2 1], but p3 had read [1 2] and neither begins with the other",
+    );
+}
+
+#[test]
+fn sets_tell_what_is_missing_or_never_was() {
+    let told = tells(
+        ModelKind::Set,
+        "p1 > add 1; p1 < ok; p2 > add 2; p2 < info; p3 > read; p3 < ok [2]",
+        "p3 read [2], but p1's add of 1 had completed 3.0 ms before the read began",
+    );
+    assert_eq!(told.contradicts, Some(OpId(0)));
+    tells(
+        ModelKind::Set,
+        "p1 > add 1; p1 < ok; p3 > read; p3 < ok [1,1]",
+        "p3 read [1 1], with 1 twice, but a set has an element once at most",
+    );
+    tells(
+        ModelKind::Set,
+        "p1 > add 4; p1 < fail; p3 > read; p3 < ok [4]",
+        "p3 read [4], but p1's add of 4 failed and must not be seen",
+    );
+}
+
+#[test]
+fn texts_and_locks_have_their_sentences() {
+    tells(
+        ModelKind::KeyValue,
+        r#"p1 > k: append "a"; p1 < ok; p2 > k: append "b"; p2 < ok; p3 > k: get; p3 < ok "a""#,
+        "p3 got k = \"a\", but p2's append of \"b\" had completed 1.0 ms before the get began",
+    );
+    tells(
+        ModelKind::Mutex,
+        "p1 > acquire; p1 < ok; p2 > acquire; p2 < ok",
+        "p2's acquire succeeded, but p1's acquire had succeeded too, and no order of the operations shown puts a \
+         release between them",
+    );
+    tells(
+        ModelKind::MultiRegister,
+        r#"p1 > txn [["write","x",1]]; p1 < ok; p2 > txn [["read","x",null]]; p2 < ok [["read","x",null]]"#,
+        "p2 completed txn [[\"read\" \"x\" nil]], which no order of the 2 operations shown explains",
+    );
+}
+
+#[test]
+fn an_operation_that_completes_later_is_shown_open() {
+    let told = refuted(
+        ModelKind::Register,
+        "p1 > write 1; p2 > read; p2 < ok 1; p3 > read; p3 < ok null; p1 < ok",
+    );
+    let write = told.operations.iter().find(|operation| operation.id == OpId(0)).expect("shown");
+    assert_eq!((write.ret, write.ret_time), (None, None));
+    assert_eq!(told.blocked, OpId(2));
+}
+
+#[test]
+fn what_does_not_fit_the_model_is_an_error_with_the_event() {
+    let options = CheckOptions {
+        memory_bytes_max: 1 << 20,
+        should_stop: &|| false,
+        threads: 1,
+        initial: Some(Value::Int(0)),
+        failed_cas_observed: false,
+    };
+    let cases = [
+        (
+            ModelKind::Register,
+            "p1 > cas [1,2]; p1 < ok",
+            0,
+            "has no function `cas`; it has read, write",
+        ),
+        (ModelKind::CasRegister, "p1 > read; p1 < ok; p1 > cas 5; p1 < ok", 2, "a pair [from, to]"),
+        (ModelKind::Set, "p1 > read; p1 < ok 5", 1, "`read` with value 5"),
+        (ModelKind::AppendList, "p1 > read; p1 < ok \"x\"", 1, "the elements, as a list"),
+        (ModelKind::KeyValue, "p1 > put 5; p1 < ok", 0, "expected text"),
+        (ModelKind::KeyValue, "p1 > get; p1 < ok 5", 1, "expected text"),
+        (ModelKind::MultiRegister, "p1 > txn [[1,2]]; p1 < ok", 0, "[read k v]"),
+        (ModelKind::Mutex, "p1 > lock; p1 < ok", 0, "it has acquire, release"),
+    ];
+    for (model, script, event, text) in cases {
+        let history = History::from_events(&script::events(script)).expect("a history");
+        let error = check(&history, model, &options).expect_err("a misfit");
+        assert_eq!(error.event(), event, "{error}");
+        assert!(error.to_string().contains(text), "{error}");
+    }
+}
