@@ -1,0 +1,95 @@
+//! A follower and its leader's entries (section 5.3).
+//!
+//! Three rules carry the safety of this file:
+//! - entries are replaced only where a term really differs, so a late or repeated message never cuts off what a newer one
+//!   brought;
+//! - an acknowledgement vouches for the entries of the message it answers and no others, once they are durable;
+//! - the commit index moves to the last entry that *this* message has verified, at most, and never back.
+
+use super::core::{Raft, RoleState};
+use super::message::{Message, Payload};
+use super::types::{Entry, IoSeq, LogIndex, NodeId, Term};
+use crate::bugs::Bug;
+
+impl Raft {
+    /// Handles entries or a heartbeat in the current term.
+    pub(super) fn on_append_request(&mut self, from: NodeId, message: Message) {
+        let Payload::AppendRequest { prev_index, prev_term, entries, commit, round } =
+            message.payload
+        else {
+            return;
+        };
+        if !self.accept_leader(from) {
+            return;
+        }
+        match self.log.term_at(prev_index) {
+            Some(term) if term == prev_term => {
+                self.take_entries(from, prev_index, entries, commit, round);
+            }
+            Some(_) if prev_index <= self.log.commit() && !self.forgiving() => self.conflicts += 1,
+            _ => self.reject(from, prev_index, prev_term, round),
+        }
+    }
+
+    /// Follows the sender. `false`: it cannot be the leader of this term, as another node is.
+    fn accept_leader(&mut self, from: NodeId) -> bool {
+        let rival = self.leader.is_some_and(|leader| leader != from);
+        // Two leaders in one term do not exist, unless a built-in bug made them; then the last word wins.
+        if rival && !self.forgiving() {
+            self.ignored += 1;
+            return false;
+        }
+        if self.leader != Some(from) || !matches!(self.role, RoleState::Follower) {
+            self.become_role(RoleState::Follower, self.term, Some(from));
+        }
+        self.leader_heard = self.now;
+        self.reset_election_timer();
+        true
+    }
+
+    /// The logs agree at `prev_index`: take what is new.
+    fn take_entries(
+        &mut self,
+        from: NodeId,
+        prev_index: LogIndex,
+        mut entries: Vec<Entry>,
+        commit: LogIndex,
+        round: u64,
+    ) {
+        let matched = LogIndex(prev_index.0 + entries.len() as u64);
+        if let Some(at) = self.log.first_missing(&entries) {
+            let missing = entries.split_off(at);
+            let first = missing[0].index;
+            if first <= self.log.commit() && !self.forgiving() {
+                self.conflicts += 1;
+                return;
+            }
+            self.log.replace_from(missing);
+            self.writes.touch(first);
+        }
+        self.log.commit_to(commit.min(matched));
+        let after = self.acknowledge_after(matched);
+        self.send(from, Payload::AppendAccepted { matched, round }, after);
+    }
+
+    /// When the log up to `matched` and the term it was taken in are durable.
+    fn acknowledge_after(&self, matched: LogIndex) -> IoSeq {
+        if self.config.bugs.has(Bug::AckBeforeFsync) {
+            return IoSeq(0);
+        }
+        self.writes.log_after(matched).max(self.promise_after())
+    }
+
+    /// The logs differ at `prev_index`, or ours ends before: say where they may agree. The leader has been heard all the
+    /// same, which is why the answer carries its round, and waits for the term to be durable as any confirmation does.
+    fn reject(&mut self, from: NodeId, prev_index: LogIndex, prev_term: Term, round: u64) {
+        let (hint_index, hint_term) = self.log.last_with_term_up_to(prev_index, prev_term);
+        let answer = Payload::AppendRejected { prev_index, hint_index, hint_term, round };
+        self.send(from, answer, self.promise_after());
+    }
+
+    /// Whether a built-in bug may lose committed entries, so that doing what naive code does is better than refusing.
+    pub(super) fn forgiving(&self) -> bool {
+        self.config.bugs.may_lose_committed()
+    }
+}

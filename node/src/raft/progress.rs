@@ -1,0 +1,215 @@
+//! What a leader knows of one follower, and when it may send it what.
+//!
+//! ```text
+//!            first answer that matches
+//!   Probe ------------------------------> Replicate
+//!     ^   one message, then wait for      |  next moves when sent (optimistic),
+//!     |   the answer or the next round    |  up to `inflight_max` messages on the way
+//!     +-----------------------------------+
+//!        rejection, broken connection
+//! ```
+//! Invariant: `matched < next`. `matched` never falls within a term.
+
+use std::collections::VecDeque;
+
+use super::types::{LogIndex, Nanos};
+
+/// A follower seen from its leader.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    /// Highest index that the follower has confirmed, durably, to be like ours.
+    pub(super) matched: LogIndex,
+    /// The first entry of the next message.
+    pub(super) next: LogIndex,
+    /// How to send.
+    pub(super) mode: Mode,
+    /// When the follower last answered in this term.
+    pub(super) contact: Nanos,
+    /// The latest heartbeat round it has answered.
+    pub(super) round_answered: u64,
+    /// The latest heartbeat round it was sent.
+    pub(super) round_sent: u64,
+    /// The commit index it was told last, since the mode last changed.
+    pub(super) commit_sent: LogIndex,
+}
+
+/// How messages are sent to a follower.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Where the logs agree is not known yet.
+    Probe {
+        /// A probe is on its way.
+        waiting: bool,
+    },
+    /// The follower's log is a prefix of ours, as far as it answered.
+    Replicate {
+        /// Last index of each unanswered message with entries, rising.
+        inflight: VecDeque<LogIndex>,
+    },
+}
+
+impl Progress {
+    /// A follower about which nothing is known but that it was there at `now`.
+    pub(super) fn new(next: LogIndex, now: Nanos) -> Self {
+        Self {
+            matched: LogIndex(0),
+            next,
+            mode: Mode::Probe { waiting: false },
+            contact: now,
+            round_answered: 0,
+            round_sent: 0,
+            commit_sent: LogIndex(0),
+        }
+    }
+
+    /// Whether a message with entries may leave now.
+    pub(super) fn has_room(&self, inflight_max: usize) -> bool {
+        match &self.mode {
+            Mode::Probe { waiting } => !waiting,
+            Mode::Replicate { inflight } => inflight.len() < inflight_max,
+        }
+    }
+
+    /// Whether the follower should be told that `commit` moved. While probing it could not make use of it.
+    pub(super) fn owes_commit(&self, commit: LogIndex) -> bool {
+        matches!(self.mode, Mode::Replicate { .. }) && self.commit_sent < commit
+    }
+
+    /// A message left whose last entry is `last` (`None`: it had no entries).
+    pub(super) fn sent(&mut self, last: Option<LogIndex>) {
+        match (&mut self.mode, last) {
+            (Mode::Probe { waiting }, _) => *waiting = true,
+            (Mode::Replicate { .. }, None) => {}
+            (Mode::Replicate { inflight }, Some(last)) => {
+                inflight.push_back(last);
+                self.next = last.next();
+            }
+        }
+    }
+
+    /// The follower's log matches up to `matched`.
+    pub(super) fn accepted(&mut self, matched: LogIndex) {
+        self.matched = self.matched.max(matched);
+        self.next = self.next.max(self.matched.next());
+        match &mut self.mode {
+            Mode::Probe { .. } if matched >= self.matched => {
+                self.next = self.matched.next();
+                self.mode = Mode::Replicate { inflight: VecDeque::new() };
+                self.commit_sent = LogIndex(0);
+            }
+            // An answer from before we began to probe tells nothing about where the logs agree now.
+            Mode::Probe { .. } => {}
+            Mode::Replicate { inflight } => {
+                while inflight.front().is_some_and(|last| *last <= matched) {
+                    inflight.pop_front();
+                }
+            }
+        }
+    }
+
+    /// The follower refused entries behind `prev`; the logs may agree at `guess`. `false`: the answer is out of date.
+    pub(super) fn rejected(&mut self, prev: LogIndex, guess: LogIndex) -> bool {
+        match self.mode {
+            Mode::Replicate { .. } if prev <= self.matched => false,
+            Mode::Replicate { .. } => {
+                self.probe();
+                true
+            }
+            Mode::Probe { .. } if self.next.prev() != prev => false,
+            Mode::Probe { .. } => {
+                self.next = prev.min(guess.next()).max(self.matched.next());
+                self.mode = Mode::Probe { waiting: false };
+                true
+            }
+        }
+    }
+
+    /// The follower has lost what it had confirmed; only a built-in bug can make it. Starts over at its own word.
+    pub(super) fn forget_match(&mut self, guess: LogIndex) {
+        self.matched = self.matched.min(guess);
+        self.probe();
+    }
+
+    /// Starts over at the last index that is known to match.
+    pub(super) fn probe(&mut self) {
+        self.next = self.matched.next();
+        self.mode = Mode::Probe { waiting: false };
+        self.commit_sent = LogIndex(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replicating(matched: u64) -> Progress {
+        let mut progress = Progress::new(LogIndex(matched + 1), Nanos(0));
+        progress.accepted(LogIndex(matched));
+        progress
+    }
+
+    #[test]
+    fn a_probe_sends_once_and_then_waits() {
+        let mut progress = Progress::new(LogIndex(8), Nanos(0));
+        assert!(progress.has_room(4));
+        progress.sent(Some(LogIndex(9)));
+        assert!(!progress.has_room(4));
+        assert_eq!(progress.next, LogIndex(8));
+        assert!(progress.rejected(LogIndex(7), LogIndex(3)));
+        assert!(progress.has_room(4));
+        assert_eq!(progress.next, LogIndex(4));
+    }
+
+    #[test]
+    fn replication_is_optimistic_and_bounded_by_the_window() {
+        let mut progress = replicating(3);
+        progress.sent(Some(LogIndex(5)));
+        progress.sent(Some(LogIndex(6)));
+        assert_eq!(progress.next, LogIndex(7));
+        assert!(!progress.has_room(2));
+        progress.accepted(LogIndex(5));
+        assert!(progress.has_room(2));
+        assert_eq!((progress.matched, progress.next), (LogIndex(5), LogIndex(7)));
+    }
+
+    /// The late, lower answer of `reference: match-regress`.
+    #[test]
+    fn matched_never_falls() {
+        let mut progress = replicating(6);
+        progress.accepted(LogIndex(4));
+        assert_eq!(progress.matched, LogIndex(6));
+    }
+
+    #[test]
+    fn a_lost_message_sends_replication_back_to_the_last_match() {
+        let mut progress = replicating(3);
+        progress.sent(Some(LogIndex(9)));
+        assert!(progress.rejected(LogIndex(9), LogIndex(3)));
+        assert_eq!(
+            (progress.next, progress.mode.clone()),
+            (LogIndex(4), Mode::Probe { waiting: false })
+        );
+    }
+
+    #[test]
+    fn late_rejections_change_nothing() {
+        let mut progress = replicating(5);
+        assert!(!progress.rejected(LogIndex(4), LogIndex(2)));
+        progress.probe();
+        progress.sent(None);
+        assert!(!progress.rejected(LogIndex(9), LogIndex(2)));
+        assert!(!progress.has_room(1));
+    }
+
+    /// A hint is a place to try, never a confirmation (`hint-as-match`), and never below what is confirmed.
+    #[test]
+    fn a_hint_moves_next_but_not_matched() {
+        let mut progress = Progress::new(LogIndex(9), Nanos(0));
+        assert!(progress.rejected(LogIndex(8), LogIndex(8)));
+        assert_eq!((progress.matched, progress.next), (LogIndex(0), LogIndex(8)));
+        let mut known = replicating(5);
+        known.probe();
+        assert!(known.rejected(LogIndex(5), LogIndex(1)));
+        assert_eq!(known.next, LogIndex(6));
+    }
+}
