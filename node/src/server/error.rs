@@ -1,0 +1,114 @@
+//! Why a node does not start, or stops by itself.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::raft::NodeId;
+use crate::storage::WalError;
+
+/// The end of a node that was not asked to stop. Every arm names the thing and, where there is one, the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The options contradict each other: change them.
+    #[error("{0}")]
+    Options(String),
+    /// The process that was named as parent is gone already, or never was it.
+    #[error("the parent process {expected} is gone (the parent is now {found}); not starting")]
+    Orphaned {
+        /// The process that was named.
+        expected: u32,
+        /// The parent now; 0 if it is out of sight.
+        found: u32,
+    },
+    /// The kernel refuses to tie this process to its parent.
+    #[error("cannot ask the kernel to end this node with its parent: {0}")]
+    ParentDeathSignal(#[source] io::Error),
+    /// The data directory cannot be used: see to the disk, the path or its permissions.
+    #[error("cannot use the data directory: {path}: {source}", path = path.display())]
+    DataDir {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another node runs in the same data directory: stop it, or use another one.
+    #[error(
+        "data directory {path} is in use by another node; stop that one or use another directory",
+        path = path.display()
+    )]
+    DataDirLocked {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The data directory belongs to another node or cluster: it must not be mixed up.
+    #[error(
+        "data directory {path} belongs to node {found_id} of cluster {found_cluster:#x}, \
+         this is node {id} of cluster {cluster:#x}; use the right directory or an empty one",
+        path = path.display()
+    )]
+    ForeignDataDir {
+        /// The data directory.
+        path: PathBuf,
+        /// This node.
+        id: NodeId,
+        /// Its cluster.
+        cluster: u64,
+        /// Whose directory it is.
+        found_id: NodeId,
+        /// And of which cluster.
+        found_cluster: u64,
+    },
+    /// The identity file cannot be understood: the directory was damaged or is not a node's.
+    #[error(
+        "{path}: {reason}; the directory is damaged or not a node's: restore it, or let this member start over \
+         under a new id",
+        path = path.display()
+    )]
+    DamagedIdentity {
+        /// The identity file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A port cannot be opened: another process has it, or the address is not this machine's.
+    #[error("cannot listen for {purpose} on {address}: {source}")]
+    Listen {
+        /// Who would connect there.
+        purpose: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The write-ahead log cannot be read or written. Nothing is served after it, and nothing is tried again: after a
+    /// failed sync nobody knows what the disk holds.
+    #[error("write-ahead log: {0}")]
+    Wal(#[from] WalError),
+    /// A thread of the node ended on a broken invariant; its own log line says which.
+    #[error("the {0} ended unexpectedly; see the log line before this one")]
+    Crashed(&'static str),
+    /// The operating system refuses something every node needs, such as a thread.
+    #[error("cannot start the {what}: {source}")]
+    System {
+        /// What was to be started.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A listener broke while the node ran.
+    #[error("the {service} service failed: {reason}")]
+    Service {
+        /// Which one.
+        service: &'static str,
+        /// What its transport said.
+        reason: String,
+    },
+}
+
+impl NodeError {
+    /// Whether the caller asked for something impossible (exit code 254), rather than something having failed (255).
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Options(_))
+    }
+}

@@ -1,0 +1,247 @@
+//! The thread that owns the write-ahead log: group commit.
+//!
+//! It takes everything that has queued up while the last sync ran, appends all of it, syncs once, and reports the highest
+//! write as durable. Under load one sync thus carries what arrived during the one before; alone, a write waits for
+//! nothing but its own.
+//!
+//! The first failure is the last: it is reported, nothing more is written, and the node ends.
+//!
+//! The queue has no bound of its own: what is in it is also in the core's log, whose growth is bounded by what clients
+//! may have under way.
+
+#![expect(clippy::disallowed_methods, reason = "part of the shell, which owns the clock")]
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::error::NodeError;
+use super::inbox::{Inbox, Input};
+use super::metrics::Metrics;
+use crate::bugs::{Bug, Bugs};
+use crate::raft::{Entry, HardState, IoSeq};
+use crate::storage::{RealDisk, Wal, WalError};
+
+/// Most writes that share a sync, so that the first of them need not wait for ever.
+const GROUP_MAX: usize = 1024;
+/// A sync that takes longer is worth a line.
+const SLOW_SYNC: Duration = Duration::from_millis(500);
+/// How often the log is synced when acknowledgements do not wait for it (`ack-before-fsync`).
+const LAZY_SYNC: Duration = Duration::from_secs(1);
+
+/// One write of the core.
+#[derive(Debug)]
+pub(super) struct WalJob {
+    /// Its number.
+    pub(super) io: IoSeq,
+    /// The hard state, if it changed.
+    pub(super) hard: Option<HardState>,
+    /// Consecutive entries.
+    pub(super) entries: Vec<Entry>,
+}
+
+/// The thread, as the driver holds it.
+#[derive(Debug)]
+pub(super) struct WalThread {
+    jobs: Sender<WalJob>,
+    thread: JoinHandle<Result<(), WalError>>,
+}
+
+impl WalThread {
+    /// Queues a write. If the thread has ended, the write is lost; the inbox has, or will have, [`Input::WalEnded`].
+    pub(super) fn write(&self, job: WalJob) {
+        let _ = self.jobs.send(job);
+    }
+
+    /// A disk that the test plays itself.
+    #[cfg(test)]
+    pub(super) fn played() -> (Self, Receiver<WalJob>) {
+        let (jobs, queue) = channel();
+        (Self { jobs, thread: std::thread::spawn(|| Ok(())) }, queue)
+    }
+
+    /// Waits until everything queued is on disk, and says how the thread ended.
+    pub(super) fn end(self) -> Result<(), NodeError> {
+        drop(self.jobs);
+        match self.thread.join() {
+            Ok(end) => end.map_err(NodeError::Wal),
+            Err(_) => Err(NodeError::Crashed("write-ahead log thread")),
+        }
+    }
+}
+
+/// Starts the thread. It ends when it is asked to, after everything queued is on disk, or at the first failure.
+pub(super) fn spawn(
+    wal: Wal<RealDisk>,
+    inbox: Inbox,
+    metrics: Arc<Metrics>,
+    bugs: Bugs,
+) -> Result<WalThread, NodeError> {
+    let (sender, jobs) = channel();
+    let lazy = bugs.has(Bug::AckBeforeFsync);
+    let thread = std::thread::Builder::new().name("wal".to_owned()).spawn(move || {
+        let _farewell = Farewell(inbox.clone());
+        let mut writer = Writer { wal, jobs, inbox, metrics };
+        let end = if lazy { writer.run_lazily() } else { writer.run() };
+        end?;
+        // Leaves a mark that spares the next start the question whether the end was torn.
+        writer.wal.close()
+    });
+    let thread = thread.map_err(|source| NodeError::System { what: "log thread", source })?;
+    Ok(WalThread { jobs: sender, thread })
+}
+
+/// Tells the driver that the thread is at its end, on every way out of it, panics included.
+struct Farewell(Inbox);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.put(Input::WalEnded);
+    }
+}
+
+struct Writer {
+    wal: Wal<RealDisk>,
+    jobs: Receiver<WalJob>,
+    inbox: Inbox,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    fn run(&mut self) -> Result<(), WalError> {
+        while let Ok(first) = self.jobs.recv() {
+            let io = self.append_group(&first)?;
+            self.sync()?;
+            self.inbox.put(Input::Persisted(io));
+        }
+        Ok(())
+    }
+
+    /// The bug `ack-before-fsync`: durable is what the disk will hear of within a second.
+    fn run_lazily(&mut self) -> Result<(), WalError> {
+        let mut due = Instant::now() + LAZY_SYNC;
+        loop {
+            match self.jobs.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(first) => {
+                    let io = self.append_group(&first)?;
+                    self.inbox.put(Input::Persisted(io));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.sync(),
+            }
+            if Instant::now() >= due {
+                self.sync()?;
+                due = Instant::now() + LAZY_SYNC;
+            }
+        }
+    }
+
+    /// Appends `first` and what has queued up behind it; returns the last write among it.
+    fn append_group(&mut self, first: &WalJob) -> Result<IoSeq, WalError> {
+        let mut last = first.io;
+        self.wal.append(first.hard, &first.entries)?;
+        for job in self.jobs.try_iter().take(GROUP_MAX) {
+            last = job.io;
+            self.wal.append(job.hard, &job.entries)?;
+        }
+        Ok(last)
+    }
+
+    fn sync(&mut self) -> Result<(), WalError> {
+        let start = Instant::now();
+        self.wal.sync()?;
+        let took = start.elapsed();
+        self.metrics.fsync.observe(took);
+        if took >= SLOW_SYNC {
+            let took_ms = took.as_millis() as u64;
+            tracing::warn!(took_ms, "slow sync of the write-ahead log");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::{LogIndex, NodeId, Term};
+    use crate::storage::{Replay, WalOptions};
+    use tokio::sync::mpsc::UnboundedReceiver;
+
+    fn open(dir: &tempfile::TempDir) -> (Wal<RealDisk>, Replay) {
+        Wal::open(RealDisk::open(dir.path()).unwrap(), WalOptions::new(1, NodeId(1))).unwrap()
+    }
+
+    fn start(dir: &tempfile::TempDir, bugs: Bugs) -> (WalThread, UnboundedReceiver<Input>) {
+        let (inbox, inputs) = Inbox::new();
+        (spawn(open(dir).0, inbox, Arc::default(), bugs).unwrap(), inputs)
+    }
+
+    fn job(io: u64) -> WalJob {
+        let entry = Entry {
+            term: Term(1),
+            index: LogIndex(io),
+            request: None,
+            command: vec![u8::try_from(io).unwrap()],
+        };
+        let hard = HardState { term: Term(1), ..HardState::default() };
+        WalJob { io: IoSeq(io), hard: Some(hard), entries: vec![entry] }
+    }
+
+    fn wait_for(inputs: &mut UnboundedReceiver<Input>, last: u64) {
+        loop {
+            match inputs.blocking_recv() {
+                Some(Input::Persisted(IoSeq(io))) if io == last => return,
+                Some(Input::Persisted(_)) => {}
+                other => panic!("unexpected: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_reported_is_on_disk_and_the_end_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let (thread, mut inputs) = start(&dir, Bugs::NONE);
+        for io in 1..=20 {
+            thread.write(job(io));
+        }
+        wait_for(&mut inputs, 20);
+        // Read behind the thread's back, as a crash would leave it.
+        let copy = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(dir.path()).unwrap() {
+            let path = file.unwrap().path();
+            std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+        }
+        assert_eq!(open(&copy).1.entries.len(), 20);
+        thread.end().unwrap();
+        assert!(matches!(inputs.blocking_recv(), Some(Input::WalEnded)));
+        let replay = open(&dir).1;
+        assert_eq!((replay.entries.len(), replay.torn_tail), (20, None));
+    }
+
+    #[test]
+    fn the_bug_reports_before_anything_is_on_disk_but_a_clean_end_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (thread, mut inputs) = start(&dir, Bugs::NONE.with(Bug::AckBeforeFsync));
+        let size = || -> u64 {
+            let files = std::fs::read_dir(dir.path()).unwrap();
+            files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+        };
+        let before = size();
+        thread.write(job(1));
+        wait_for(&mut inputs, 1);
+        assert_eq!(size(), before, "written within a second");
+        thread.end().unwrap();
+        assert_eq!(open(&dir).1.entries.len(), 1);
+    }
+
+    #[test]
+    fn a_log_that_refuses_ends_the_thread_with_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let (thread, mut inputs) = start(&dir, Bugs::NONE);
+        // A gap.
+        thread.write(job(5));
+        assert!(matches!(inputs.blocking_recv(), Some(Input::WalEnded)));
+        assert!(matches!(thread.end(), Err(NodeError::Wal(WalError::Gap { .. }))));
+    }
+}
