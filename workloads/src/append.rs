@@ -1,0 +1,119 @@
+//! `append`: append to lists, read whole lists.
+//!
+//! A read shows the order of all earlier appends, so one read judges many writes: an element that is missing, doubled,
+//! or in another place than an earlier read had it, is a violation. The client carries an append out as a read of the
+//! list followed by a transaction that replaces it if it has not changed, so this also exercises transactions.
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rashomon_checker::Value;
+use rashomon_checker::check::ModelKind;
+use rashomon_checker::history::ProcessId;
+
+use crate::key_space::KeySpace;
+use crate::mix::Mix;
+use crate::{Generator, Invocation, Shape, Workload};
+
+/// The workload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Append;
+
+impl Workload for Append {
+    fn name(&self) -> &'static str {
+        "append"
+    }
+
+    fn summary(&self) -> &'static str {
+        "append unique elements to lists by transaction, read the lists"
+    }
+
+    fn detects(&self) -> &'static str {
+        "Lost, doubled and reordered appends, stale reads, and transactions that commit although their guard no longer \
+         holds; each read judges every append before it."
+    }
+
+    fn cannot_detect(&self) -> &'static str {
+        "Faults of blind writes (every append is guarded by a transaction, which hides some lost updates by failing), \
+         and anything that shows only across several lists."
+    }
+
+    fn model(&self) -> ModelKind {
+        ModelKind::AppendList
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::List
+    }
+
+    fn generator(&self, seed: u64) -> Box<dyn Generator> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let keys = KeySpace::new("l", &mut rng);
+        Box::new(AppendGenerator { rng, keys, last_element: 0 })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Append,
+    Read,
+}
+
+/// With at most 150 operations a key, this keeps lists at about 60 elements.
+const MIX: Mix<Kind, 2> = Mix::new([(Kind::Append, 40), (Kind::Read, 60)]);
+
+struct AppendGenerator {
+    rng: ChaCha8Rng,
+    keys: KeySpace,
+    last_element: i64,
+}
+
+impl Generator for AppendGenerator {
+    fn next(&mut self, _process: ProcessId) -> Invocation {
+        let key = self.keys.pick(&mut self.rng);
+        match MIX.pick(&mut self.rng) {
+            Kind::Read => Invocation::read(key),
+            Kind::Append => {
+                self.last_element += 1;
+                Invocation { f: "append", key, value: Value::Int(self.last_element) }
+            }
+        }
+    }
+
+    /// Nothing to learn: what is appended does not depend on what is there.
+    fn observe(&mut self, _invocation: &Invocation, _answer: Option<&Value>) {}
+
+    fn final_reads(&self) -> Vec<Invocation> {
+        self.keys.all().map(Invocation::read).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::tests::{drive, share};
+
+    #[test]
+    fn elements_are_unique_and_lists_stay_short() {
+        let done = drive(&Append, 1, 10_000, |_| None);
+        let mut lists: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+        for (invocation, _) in done.iter().filter(|(invocation, _)| invocation.f == "append") {
+            lists.entry(&invocation.key).or_default().push(invocation.value.as_int().unwrap());
+        }
+        let mut elements: Vec<i64> = lists.values().flatten().copied().collect();
+        let count = elements.len();
+        elements.sort_unstable();
+        elements.dedup();
+        assert_eq!(elements.len(), count);
+        let longest = lists.values().map(Vec::len).max().unwrap();
+        assert!((30..100).contains(&longest), "longest list: {longest}");
+    }
+
+    #[test]
+    fn keeps_its_mix() {
+        let done = drive(&Append, 2, 10_000, |_| None);
+        assert!((0.38..0.42).contains(&share(&done, "append")), "{}", share(&done, "append"));
+        assert!((0.58..0.62).contains(&share(&done, "read")), "{}", share(&done, "read"));
+    }
+}
