@@ -1,0 +1,217 @@
+//! The schedule: which fault when and for how long. Drawn from the seed before the run, so that it is data: it can be
+//! written down, compared and carried out again.
+//!
+//! - Faults are drawn as from a bag that is refilled when empty, so a run has each about equally often. The one that
+//!   shows most, the leader cut off, comes first: even a run that is too short for all of them has it.
+//! - Starts are the mean interval apart, give or take half of it; durations are log-uniform between what the fault needs
+//!   and [`DURATION_MAX`], around election timeouts of common systems.
+//! - At most [`TOGETHER_MAX`] overlap. A fault that stops most processes overlaps none that stops processes: there would be
+//!   nothing left to hit.
+//! - The first one leaves the system a healthy second, and all end by the time limit.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
+
+use super::kind::{Fault, Shape};
+use super::{FaultSpec, PlannedFault};
+use crate::seed::Seed;
+
+/// Load without faults at the start.
+const HEALTHY: Duration = Duration::from_secs(1);
+
+/// The longest fault.
+const DURATION_MAX: Duration = Duration::from_secs(3);
+
+/// Faults in force at the same time.
+const TOGETHER_MAX: usize = 3;
+
+/// Draws a schedule from the seed. The same arguments give the same schedule. Names that are not faults are left out:
+/// [`super::parse`] has refused them before.
+pub fn plan_schedule(
+    seed: Seed,
+    faults: &[FaultSpec],
+    interval: Duration,
+    time_limit: Duration,
+) -> Vec<PlannedFault> {
+    let kinds: Vec<(FaultSpec, Fault)> =
+        faults.iter().filter_map(|spec| Some((spec.clone(), Fault::named(&spec.0)?))).collect();
+    if kinds.is_empty() {
+        return Vec::new();
+    }
+    let seed = seed.derive("nemesis");
+    let mut rng = seed.derive("schedule").rng();
+    let mut bag = Bag { all: kinds, left: Vec::new() };
+    let mut planned: Vec<(PlannedFault, Fault)> = Vec::new();
+    let mut wanted = HEALTHY;
+    loop {
+        let (spec, fault) = bag.draw(&mut rng);
+        let at = free_moment(wanted, fault, &planned);
+        let room = time_limit.saturating_sub(at);
+        if room < fault.duration_min() {
+            return planned.into_iter().map(|(fault, _)| fault).collect();
+        }
+        let duration = draw_duration(fault.duration_min(), &mut rng).min(room);
+        let id = u32::try_from(planned.len()).expect("a run has fewer faults than u32 counts");
+        let choices = seed.derive(&format!("fault {id}"));
+        let [at_ns, duration_ns] = [at, duration].map(nanos);
+        let entry =
+            PlannedFault { id, at: at_ns, duration: duration_ns, fault: spec, seed: choices };
+        planned.push((entry, fault));
+        wanted = at + interval.mul_f64(rng.random_range(0.5..1.5));
+    }
+}
+
+/// What a bag begins with, if it has it.
+const FIRST: Fault = Fault::Partition(Shape::LeaderAlone);
+
+/// Faults in random order, each once before any comes again.
+struct Bag {
+    all: Vec<(FaultSpec, Fault)>,
+    left: Vec<(FaultSpec, Fault)>,
+}
+
+impl Bag {
+    fn draw(&mut self, rng: &mut ChaCha8Rng) -> (FaultSpec, Fault) {
+        if self.left.is_empty() {
+            self.left.clone_from(&self.all);
+            self.left.shuffle(rng);
+            if let Some(at) = self.left.iter().position(|(_, fault)| *fault == FIRST) {
+                let last = self.left.len() - 1;
+                self.left.swap(at, last);
+            }
+        }
+        self.left.pop().expect("the bag has just been filled, and there is a fault to fill it with")
+    }
+}
+
+fn draw_duration(min: Duration, rng: &mut ChaCha8Rng) -> Duration {
+    let [low, high] = [min, DURATION_MAX].map(|bound| bound.as_secs_f64().ln());
+    // Whole milliseconds: nobody needs more, and logs stay readable.
+    Duration::from_millis((rng.random_range(low..high).exp() * 1000.0).round() as u64)
+}
+
+/// The first moment from `wanted` on at which `fault` may begin.
+fn free_moment(wanted: Duration, fault: Fault, planned: &[(PlannedFault, Fault)]) -> Duration {
+    let mut at = wanted;
+    loop {
+        let in_force: Vec<_> = planned.iter().filter(|(other, _)| end_of(other) > at).collect();
+        let stops = |other: &&&(PlannedFault, Fault)| {
+            fault.stops_processes()
+                && other.1.stops_processes()
+                && (fault.is_wide() || other.1.is_wide())
+        };
+        let crowded = in_force.len() >= TOGETHER_MAX;
+        let next = in_force
+            .iter()
+            .filter(|other| crowded || stops(other))
+            .map(|(other, _)| end_of(other))
+            .min();
+        match next {
+            Some(end) => at = end,
+            None => return at,
+        }
+    }
+}
+
+fn end_of(fault: &PlannedFault) -> Duration {
+    Duration::from_nanos(fault.at + fault.duration)
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{default_faults, parse};
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn plan(seed: u64, seconds: u64) -> Vec<PlannedFault> {
+        let interval = Duration::from_millis(1500);
+        plan_schedule(Seed(seed), &default_faults(), interval, Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_seed_decides_and_nothing_else() {
+        assert_eq!(plan(1, 20), plan(1, 20));
+        assert_ne!(plan(1, 20), plan(2, 20));
+    }
+
+    #[test]
+    fn a_run_of_twenty_seconds_has_ten_faults_or_more_of_different_kinds() {
+        for seed in 0..200 {
+            let schedule = plan(seed, 20);
+            assert!(schedule.len() >= 10, "seed {seed}: {}", schedule.len());
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for fault in &schedule {
+                *counts.entry(&fault.fault.0).or_default() += 1;
+            }
+            assert!(counts.values().all(|count| *count == 1), "seed {seed}: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn the_leader_is_cut_off_first_if_that_is_among_the_faults() {
+        for seed in 0..20 {
+            assert_eq!(plan(seed, 20)[0].fault.0, "partition-leader-alone");
+        }
+    }
+
+    #[test]
+    fn faults_begin_after_a_healthy_second_and_end_by_the_limit() {
+        for seed in 0..200 {
+            for (id, fault) in plan(seed, 20).iter().enumerate() {
+                assert_eq!(fault.id as usize, id);
+                assert!(fault.at >= SECOND);
+                assert!(
+                    fault.duration >= nanos(Duration::from_millis(300)),
+                    "seed {seed}: {fault:?}"
+                );
+                assert!(fault.at + fault.duration <= 20 * SECOND, "seed {seed}: {fault:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn faults_overlap_but_not_too_many_and_not_those_that_stop_everything() {
+        let mut overlaps = 0;
+        for seed in 0..200 {
+            let schedule = plan(seed, 60);
+            for (at, fault) in schedule.iter().enumerate() {
+                let begins = Duration::from_nanos(fault.at);
+                let open: Vec<_> =
+                    schedule[..at].iter().filter(|other| end_of(other) > begins).collect();
+                overlaps += usize::from(!open.is_empty());
+                assert!(open.len() < TOGETHER_MAX, "seed {seed}");
+                let kind = |fault: &PlannedFault| Fault::named(&fault.fault.0).unwrap();
+                for other in open.into_iter().map(kind).filter(|other| other.stops_processes()) {
+                    let both = kind(fault).stops_processes();
+                    assert!(!both || !(other.is_wide() || kind(fault).is_wide()), "seed {seed}");
+                }
+            }
+        }
+        assert!(overlaps > 500, "faults overlap: {overlaps}");
+    }
+
+    #[test]
+    fn no_faults_and_no_time_give_an_empty_schedule() {
+        let interval = Duration::from_secs(1);
+        assert!(plan_schedule(Seed(1), &[], interval, Duration::from_secs(20)).is_empty());
+        let kill = parse("kill-leader").unwrap();
+        assert!(plan_schedule(Seed(1), &kill, interval, Duration::from_secs(1)).is_empty());
+    }
+
+    #[test]
+    fn an_interval_of_nothing_still_ends() {
+        let kill = parse("kill-all").unwrap();
+        let schedule = plan_schedule(Seed(1), &kill, Duration::ZERO, Duration::from_secs(10));
+        assert!((3..40).contains(&schedule.len()), "{}", schedule.len());
+    }
+}
