@@ -1,0 +1,143 @@
+//! `rashomon check`: the verdict on recorded histories, ours or anybody's.
+//!
+//! One line (or one JSON object) a file on stdout, in the order of the arguments. A file that cannot be used gets one
+//! line on stderr, and the others are still checked; the exit code is that of the worst file.
+
+mod guess;
+mod output;
+mod quantity;
+mod watch;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rashomon_checker::Value;
+use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, check};
+
+use super::run::Format;
+use crate::codec::{self, InputFormat, LoadedHistory};
+use crate::console::{result, say};
+use crate::exit::{self, Exit};
+
+/// Arguments of `rashomon check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Histories; a folder stands for the history.jsonl in it
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What must hold (see "rashomon list models") [default: what the run's plan, the format or the functions tell]
+    #[arg(short, long, value_parser = guess::model_named, help_heading = "Meaning")]
+    model: Option<ModelKind>,
+    /// Value that registers start with: JSON, or else text [default: 0 for edn, as Knossos has it; null otherwise]
+    #[arg(long, value_parser = quantity::value, help_heading = "Meaning")]
+    #[arg(allow_hyphen_values = true)]
+    initial: Option<Value>,
+    /// How to read the files [default: told by their content]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Meaning")]
+    input_format: Option<InputFormat>,
+    /// Time for each file, such as 90, 90s or 5m; then the verdict is unknown
+    #[arg(long, value_parser = quantity::span, default_value = "60s", value_name = "TIME")]
+    #[arg(help_heading = "Limits")]
+    time_limit: Duration,
+    /// Memory for the search, such as 512MiB or 2GiB; then the verdict is unknown
+    #[arg(long, value_parser = quantity::bytes, default_value = "2GiB", value_name = "SIZE")]
+    #[arg(help_heading = "Limits")]
+    memory_limit: usize,
+    /// Threads to search with [default: one a processor]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    threads: Option<u16>,
+    /// Lines for people, or one JSON object a file
+    #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Output")]
+    format: Format,
+}
+
+/// A history that was checked.
+struct Checked {
+    loaded: LoadedHistory,
+    model: ModelKind,
+    initial: Value,
+    seconds: f64,
+    report: CheckReport,
+}
+
+/// Why a file has no verdict.
+enum Failure {
+    /// The file or the arguments do not fit.
+    Input(String),
+    /// The checker failed.
+    Internal(String),
+}
+
+/// Checks every file.
+pub fn main(args: &Args) -> Exit {
+    exit::worst(args.files.iter().map(|file| check_file(args, file)))
+}
+
+fn check_file(args: &Args, file: &Path) -> Exit {
+    let checked = match judge(args, file) {
+        Ok(checked) => checked,
+        Err(Failure::Input(text)) => {
+            say(&format!("error: {text}"));
+            return Exit::Usage;
+        }
+        Err(Failure::Internal(text)) => {
+            say(&format!("internal error: {}: {text}", file.display()));
+            return Exit::Internal;
+        }
+    };
+    for warning in &checked.loaded.warnings {
+        say(&format!("warning: {}: {warning}", file.display()));
+    }
+    let written = result(&match args.format {
+        Format::Human => output::line(file, &checked),
+        Format::Json => output::json(file, &checked),
+    });
+    exit::worst([written, checked.report.validity.into()])
+}
+
+fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
+    let path = if file.is_dir() { file.join("history.jsonl") } else { file.to_owned() };
+    let bad = |text: String| Failure::Input(text);
+    let loaded =
+        codec::read_history(&path, args.input_format).map_err(|error| bad(error.to_string()))?;
+    let history = loaded.history(&path).map_err(|error| bad(error.to_string()))?;
+    let model = match args.model {
+        Some(model) => model,
+        None => guess::model_of(&path, &loaded)
+            .map_err(|text| bad(format!("{}: {text}", path.display())))?,
+    };
+    let initial = args.initial.clone().unwrap_or_else(|| loaded.initial.clone());
+    let started = Instant::now();
+    let options = CheckOptions {
+        memory_bytes_max: args.memory_limit,
+        should_stop: &|| started.elapsed() >= args.time_limit,
+        threads: args.threads.map_or_else(threads_available, usize::from),
+        initial: Some(initial.clone()),
+        failed_cas_observed: loaded.failed_cas_observed,
+    };
+    let operations = history.operations().len();
+    let outcome = watch::while_working(file, operations, args.time_limit, || {
+        catch_unwind(AssertUnwindSafe(|| check(&history, model, &options)))
+    });
+    let seconds = started.elapsed().as_secs_f64();
+    let mut report = match outcome {
+        Ok(Ok(report)) => report,
+        Ok(Err(misfit)) => {
+            let line = loaded.line_of(misfit.event());
+            return Err(bad(format!("{}:{line}: {misfit}", path.display())));
+        }
+        Err(_) => return Err(Failure::Internal("the checker panicked".to_owned())),
+    };
+    if report.reason.is_some() && (options.should_stop)() {
+        report.reason = report.reason.map(|reason| {
+            let limit = format!("the time limit of {} s is over", args.time_limit.as_secs_f64());
+            reason.replace("the search was told to stop", &limit)
+        });
+    }
+    Ok(Checked { loaded, model, initial, seconds, report })
+}
+
+fn threads_available() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

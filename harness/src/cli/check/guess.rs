@@ -1,0 +1,99 @@
+//! Which model a history is about, where nobody says.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rashomon_checker::check::ModelKind;
+
+use crate::cli::names;
+use crate::codec::LoadedHistory;
+
+/// The model of this name, or the nearest name.
+pub(super) fn model_named(name: &str) -> Result<ModelKind, String> {
+    let known = ModelKind::ALL.map(ModelKind::name);
+    ModelKind::from_name(name)
+        .ok_or_else(|| names::unknown("model", name, &known, "rashomon list models"))
+}
+
+/// The model that the run's plan, the format or the functions imply.
+pub(super) fn model_of(path: &Path, loaded: &LoadedHistory) -> Result<ModelKind, String> {
+    planned(path).or(loaded.model_hint).or_else(|| by_functions(&functions(loaded))).ok_or_else(
+        || {
+            let functions: Vec<&str> = functions(loaded).into_iter().collect();
+            let models = ModelKind::ALL.map(ModelKind::name).join(", ");
+            let seen = match functions.as_slice() {
+                [] => "it has no operations".to_owned(),
+                some => format!("its functions are {}", some.join(", ")),
+            };
+            format!("cannot tell the model: {seen}; give --model, one of {models}")
+        },
+    )
+}
+
+fn functions(loaded: &LoadedHistory) -> BTreeSet<&str> {
+    loaded.events.iter().map(|event| event.f.as_str()).collect()
+}
+
+/// What the plan beside the history says, if there is one. Only the workload's name is looked at, so that a plan of
+/// another version serves as well.
+fn planned(path: &Path) -> Option<ModelKind> {
+    let plan = std::fs::read(path.with_file_name("plan.json")).ok()?;
+    let plan: serde_json::Value = serde_json::from_slice(&plan).ok()?;
+    let name = plan.get("workload")?.as_str()?;
+    let workload = rashomon_workloads::all().iter().find(|workload| workload.name() == name)?;
+    Some(workload.model())
+}
+
+/// The first model, in this order, that knows all the functions, where they tell enough: `read` alone does not.
+fn by_functions(functions: &BTreeSet<&str>) -> Option<ModelKind> {
+    if functions.is_empty() {
+        return Some(ModelKind::Register);
+    }
+    let telling = functions.iter().any(|f| *f != "read");
+    let knows_all = |model: &ModelKind| functions.iter().all(|f| model.functions().contains(f));
+    // A lone `append` may be of a list or of text; the list has no other function to tell by, so it comes first.
+    let order = [
+        ModelKind::Register,
+        ModelKind::CasRegister,
+        ModelKind::AppendList,
+        ModelKind::Set,
+        ModelKind::KeyValue,
+        ModelKind::Mutex,
+        ModelKind::MultiRegister,
+    ];
+    order.into_iter().find(knows_all).filter(|_| telling)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_tell_the_model_where_they_can() {
+        let cases: [(&[&str], Option<ModelKind>); 9] = [
+            (&[], Some(ModelKind::Register)),
+            (&["read"], None),
+            (&["read", "write"], Some(ModelKind::Register)),
+            (&["cas", "read"], Some(ModelKind::CasRegister)),
+            (&["append", "read"], Some(ModelKind::AppendList)),
+            (&["append", "get"], Some(ModelKind::KeyValue)),
+            (&["add"], Some(ModelKind::Set)),
+            (&["txn"], Some(ModelKind::MultiRegister)),
+            (&["read", "enqueue"], None),
+        ];
+        for (functions, expected) in cases {
+            assert_eq!(
+                by_functions(&functions.iter().copied().collect()),
+                expected,
+                "{functions:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_misspelt_model_is_answered_with_the_nearest() {
+        assert_eq!(model_named("set"), Ok(ModelKind::Set));
+        let error = model_named("cas-regster").unwrap_err();
+        assert!(error.contains("did you mean \"cas-register\"?"), "{error}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Jepsen's log lines, as in the etcd runs of the Porcupine corpus: tab-separated process, type, function and value.
+//!
+//! ```text
+//! INFO  jepsen.util - 4    :invoke   :cas    [1 3]
+//! INFO  jepsen.util - 4    :info     :cas    :timed-out
+//! ```
+//!
+//! Lines of other loggers, and of processes that are not numbers, are passed over. A completion's value may be the reason
+//! why there is none (`:timed-out`); it is kept as the error.
+
+use std::io::{BufRead, Read};
+
+use rashomon_checker::Value;
+use rashomon_checker::history::{Event, EventKind, ProcessId};
+
+use crate::codec::ReadEvents;
+use crate::codec::edn::{Edn, Next, Reader};
+use crate::codec::error::Flaw;
+use crate::codec::maps::{kind_of, value_of};
+
+/// What stands before the fields.
+const MARK: &str = "jepsen.util - ";
+
+/// Bytes that a line may have.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+pub(super) fn read(mut input: impl BufRead) -> Result<ReadEvents, Flaw> {
+    let mut read = ReadEvents::default();
+    let mut bytes = Vec::new();
+    let mut number = 0;
+    let mut passed_over = 0_u64;
+    loop {
+        bytes.clear();
+        number += 1;
+        if input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)? == 0 {
+            break;
+        }
+        if bytes.len() as u64 == LINE_BYTES_MAX {
+            return Err(Flaw::at(number, "longer than 1 MiB"));
+        }
+        let line = std::str::from_utf8(&bytes).map_err(|_| Flaw::at(number, "not UTF-8 text"))?;
+        let line = line.trim_end_matches(['\n', '\r']);
+        match line.split_once(MARK) {
+            Some((_, fields)) => {
+                if let Some(event) = event_of(fields, number)? {
+                    read.push(event, number);
+                }
+            }
+            None => passed_over += u64::from(!line.trim().is_empty()),
+        }
+    }
+    if passed_over > 0 {
+        read.warnings.push(format!("{passed_over} lines of other loggers were passed over"));
+    }
+    Ok(read)
+}
+
+fn event_of(text: &str, line: u64) -> Result<Option<Event>, Flaw> {
+    let fields: Vec<&str> = text.split('\t').map(str::trim).collect();
+    let [process, kind, f, rest @ ..] = fields.as_slice() else {
+        return Err(Flaw::at(
+            line,
+            "expected process, type, function and value, with tabs between",
+        ));
+    };
+    if process.starts_with(':') {
+        return Ok(None);
+    }
+    let process = process
+        .parse()
+        .map_err(|_| Flaw::at(line, format!("process {process:?}: must be a number")))?;
+    let kind = kind_of(Some(&form_of(kind, line)?), line)?;
+    let Some(f) = f.strip_prefix(':') else {
+        return Err(Flaw::at(line, format!("function {f:?}: must be a keyword such as :read")));
+    };
+    let (value, error) = match form_of(rest.first().copied().unwrap_or("nil"), line)? {
+        Edn::Keyword(reason) if kind != EventKind::Invoke => (Value::Nil, Some(reason)),
+        form => (value_of(form, line)?, None),
+    };
+    Ok(Some(Event {
+        index: 0,
+        time: None,
+        process: ProcessId(process),
+        kind,
+        f: f.to_owned(),
+        key: None,
+        value,
+        node: None,
+        error,
+    }))
+}
+
+/// The one form of a field.
+fn form_of(field: &str, line: u64) -> Result<Edn, Flaw> {
+    let mut reader = Reader::new(field.as_bytes());
+    let unfit = || Flaw::at(line, format!("field {field:?}: not one EDN form"));
+    let Ok(Next::Form(form, _)) = reader.next() else { return Err(unfit()) };
+    match reader.next() {
+        Ok(Next::End) => Ok(form),
+        _ => Err(unfit()),
+    }
+}

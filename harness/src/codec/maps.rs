@@ -1,0 +1,232 @@
+//! Histories as EDN maps: what Jepsen and Knossos store, and the key-value runs of the Porcupine corpus.
+//!
+//! ```text
+//! {:process 0, :type :invoke, :f :cas, :value [1 2], :time 12}
+//! {:process :nemesis, :type :info, :f :start, :value nil}        passed over: nobody's operation
+//! ```
+//!
+//! One vector or list of maps, or one map after the other. `:index` is not needed and not believed: the order of the
+//! file is the order of events, and what is passed over leaves gaps.
+
+use std::io::{self, BufRead, Write};
+
+use rashomon_checker::Value;
+use rashomon_checker::history::{Event, EventKind, ProcessId};
+
+use crate::codec::ReadEvents;
+use crate::codec::edn::{Edn, Next, Reader};
+use crate::codec::error::Flaw;
+
+pub(super) fn read(input: impl BufRead) -> Result<ReadEvents, Flaw> {
+    let mut reader = Reader::new(input);
+    let mut read = ReadEvents::default();
+    let close = reader.enter()?;
+    loop {
+        match reader.next()? {
+            Next::Form(form, line) => {
+                if let Some(event) = event_of(form, line)? {
+                    read.push(event, line);
+                }
+            }
+            Next::Close(byte) if Some(byte) == close => break,
+            Next::Close(byte) => {
+                let reason = format!("`{}` closes nothing", char::from(byte));
+                return Err(Flaw::at(reader.line(), reason));
+            }
+            Next::End if close.is_some() => {
+                return Err(Flaw::at(reader.line(), "the file ends within the history"));
+            }
+            Next::End => return Ok(read),
+        }
+    }
+    match reader.next()? {
+        Next::End => Ok(read),
+        Next::Form(..) | Next::Close(_) => {
+            Err(Flaw::at(reader.line(), "something follows the history: one history a file"))
+        }
+    }
+}
+
+/// The fields of an operation map.
+#[derive(Default)]
+struct Fields {
+    process: Option<Edn>,
+    kind: Option<Edn>,
+    f: Option<Edn>,
+    key: Option<Edn>,
+    value: Option<Edn>,
+    time: Option<Edn>,
+    node: Option<Edn>,
+    error: Option<Edn>,
+}
+
+fn fields_of(entries: Vec<(Edn, Edn)>) -> Fields {
+    let mut fields = Fields::default();
+    for (key, value) in entries {
+        let Edn::Keyword(name) = key else { continue };
+        let field = match name.as_str() {
+            "process" => &mut fields.process,
+            "type" => &mut fields.kind,
+            "f" => &mut fields.f,
+            "key" => &mut fields.key,
+            "value" => &mut fields.value,
+            "time" => &mut fields.time,
+            "node" => &mut fields.node,
+            "error" => &mut fields.error,
+            _ => continue,
+        };
+        *field = Some(value);
+    }
+    fields
+}
+
+/// The event that a map describes; `None` for what is nobody's operation.
+fn event_of(form: Edn, line: u64) -> Result<Option<Event>, Flaw> {
+    let Edn::Map(entries) = form else {
+        let reason = format!(
+            "{} where a map such as {{:process 0, :type :invoke, ...}} is due",
+            form.kind()
+        );
+        return Err(Flaw::at(line, reason));
+    };
+    let fields = fields_of(entries);
+    let process = match fields.process {
+        Some(Edn::Int(number)) => u64::try_from(number)
+            .map_err(|_| Flaw::at(line, format!("process {number}: must not be negative")))?,
+        Some(Edn::Keyword(_) | Edn::Symbol(_) | Edn::Text(_)) => return Ok(None),
+        Some(other) => {
+            let reason = format!("process {other}: must be a number, or a name such as :nemesis");
+            return Err(Flaw::at(line, reason));
+        }
+        None => return Err(Flaw::at(line, "a map without :process")),
+    };
+    Ok(Some(Event {
+        index: 0,
+        time: match fields.time {
+            Some(Edn::Int(nanos)) => u64::try_from(nanos).ok(),
+            _ => None,
+        },
+        process: ProcessId(process),
+        kind: kind_of(fields.kind.as_ref(), line)?,
+        f: match fields.f {
+            Some(Edn::Keyword(name) | Edn::Symbol(name) | Edn::Text(name)) => name,
+            Some(other) => return Err(Flaw::at(line, format!(":f {other}: must be a name"))),
+            None => return Err(Flaw::at(line, "a map without :f")),
+        },
+        key: fields.key.filter(|key| *key != Edn::Nil).map(name_of),
+        value: value_of(fields.value.unwrap_or(Edn::Nil), line)?,
+        node: fields.node.filter(|node| *node != Edn::Nil).map(name_of),
+        error: fields.error.filter(|error| *error != Edn::Nil).map(name_of),
+    }))
+}
+
+pub(super) fn kind_of(form: Option<&Edn>, line: u64) -> Result<EventKind, Flaw> {
+    let name = match form {
+        Some(Edn::Keyword(name) | Edn::Symbol(name) | Edn::Text(name)) => name,
+        Some(other) => return Err(Flaw::at(line, format!(":type {other}: must be a keyword"))),
+        None => return Err(Flaw::at(line, "a map without :type")),
+    };
+    match name.as_str() {
+        "invoke" => Ok(EventKind::Invoke),
+        "ok" => Ok(EventKind::Ok),
+        "fail" => Ok(EventKind::Fail),
+        "info" => Ok(EventKind::Info),
+        other => {
+            let reason = format!(":type :{other}: must be :invoke, :ok, :fail or :info");
+            Err(Flaw::at(line, reason))
+        }
+    }
+}
+
+/// A key, a node or an error, in words.
+fn name_of(form: Edn) -> String {
+    match form {
+        Edn::Text(text) | Edn::Keyword(text) | Edn::Symbol(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// The value of an operation. Keywords become text, sets become sorted lists.
+pub(super) fn value_of(form: Edn, line: u64) -> Result<Value, Flaw> {
+    let all = |items: Vec<Edn>| -> Result<Vec<Value>, Flaw> {
+        items.into_iter().map(|item| value_of(item, line)).collect()
+    };
+    Ok(match form {
+        Edn::Nil => Value::Nil,
+        Edn::Bool(truth) => Value::Bool(truth),
+        Edn::Int(number) => Value::Int(number),
+        Edn::Text(text) | Edn::Keyword(text) | Edn::Symbol(text) => Value::Text(text),
+        Edn::List(items) => Value::List(all(items)?),
+        Edn::Set(items) => {
+            let mut items = all(items)?;
+            items.sort_unstable();
+            Value::List(items)
+        }
+        Edn::OtherNumber(word) => {
+            let reason = format!("value {word}: only whole numbers of 64 bits can be used");
+            return Err(Flaw::at(line, reason));
+        }
+        Edn::Map(_) => return Err(Flaw::at(line, "a map cannot be the value of an operation")),
+    })
+}
+
+/// Writes events as Jepsen stores them: one map a line.
+///
+/// Read back, a completed read of nil says nothing, as Knossos has it, while here it means that the object was absent.
+pub fn write_edn(out: &mut impl Write, events: &[Event]) -> io::Result<()> {
+    for event in events {
+        write!(out, "{{:index {}", event.index)?;
+        if let Some(time) = event.time {
+            write!(out, ", :time {time}")?;
+        }
+        let (process, kind, f) = (event.process, event.kind, &event.f);
+        write!(out, ", :process {process}, :type :{kind}, :f :{f}")?;
+        if let Some(key) = &event.key {
+            write!(out, ", :key {}", quoted(key))?;
+        }
+        write!(out, ", :value ")?;
+        write_value(out, &event.value)?;
+        for (name, text) in [("node", &event.node), ("error", &event.error)] {
+            if let Some(text) = text {
+                write!(out, ", :{name} {}", quoted(text))?;
+            }
+        }
+        out.write_all(b"}\n")?;
+    }
+    Ok(())
+}
+
+fn write_value(out: &mut impl Write, value: &Value) -> io::Result<()> {
+    match value {
+        Value::Nil | Value::Bool(_) | Value::Int(_) => write!(out, "{value}"),
+        Value::Text(text) => out.write_all(quoted(text).as_bytes()),
+        Value::List(items) => {
+            out.write_all(b"[")?;
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.write_all(b" ")?;
+                }
+                write_value(out, item)?;
+            }
+            out.write_all(b"]")
+        }
+    }
+}
+
+/// Text as EDN writes it: only what must be escaped is.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
