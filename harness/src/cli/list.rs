@@ -1,0 +1,228 @@
+//! `rashomon list`: everything that has a name.
+
+mod catches;
+
+use crate::bugs::Bug;
+use clap::ValueEnum;
+use rashomon_checker::check::ModelKind;
+use serde::Serialize;
+
+use super::run::Format;
+use crate::console::result;
+use crate::exit::Exit;
+use crate::nemesis;
+
+/// Arguments of `rashomon list`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to list [default: everything]
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// Lines for people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Output")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// What clients do: `run --workload`
+    Workloads,
+    /// What the nemesis does: `run --faults`
+    Faults,
+    /// What must hold: `check --model`
+    Models,
+    /// Built-in bugs of the node: `run --bug`
+    Bugs,
+}
+
+/// Lists.
+pub fn main(args: &Args) -> Exit {
+    let listing = Listing::of(args.what);
+    result(&match args.format {
+        Format::Human => listing.for_people(),
+        Format::Json => serde_json::to_string(&listing).expect("names have a JSON form"),
+    })
+}
+
+/// The lists that were asked for.
+#[derive(Debug, Default, Serialize)]
+struct Listing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workloads: Option<Vec<WorkloadLine>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    faults: Option<Vec<Line>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    models: Option<Vec<Line>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bugs: Option<Vec<BugLine>>,
+}
+
+/// Anything with a name and a line about it.
+#[derive(Debug, Serialize)]
+struct Line {
+    name: &'static str,
+    summary: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct WorkloadLine {
+    name: &'static str,
+    summary: &'static str,
+    detects: &'static str,
+    cannot_detect: &'static str,
+    model: ModelKind,
+}
+
+#[derive(Debug, Serialize)]
+struct BugLine {
+    name: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    /// The arguments of `run` that catch it.
+    caught_by: &'static str,
+    /// How often it did.
+    caught: catches::Rate,
+}
+
+impl Listing {
+    fn of(what: Option<What>) -> Self {
+        let wanted = |one| what.is_none_or(|what| what == one);
+        Self {
+            workloads: wanted(What::Workloads).then(workloads),
+            faults: wanted(What::Faults).then(faults),
+            models: wanted(What::Models).then(models),
+            bugs: wanted(What::Bugs).then(bugs),
+        }
+    }
+
+    fn for_people(&self) -> String {
+        let mut blocks = Vec::new();
+        if let Some(workloads) = &self.workloads {
+            let lines = workloads.iter().map(|line| (line.name, line.summary.to_owned()));
+            blocks.push(block("Workloads (run --workload)", lines.collect()));
+        }
+        if let Some(faults) = &self.faults {
+            let lines = faults.iter().map(|line| (line.name, line.summary.to_owned()));
+            blocks.push(block("Faults (run --faults)", lines.collect()));
+        }
+        if let Some(models) = &self.models {
+            let lines = models.iter().map(|line| (line.name, line.summary.to_owned()));
+            blocks.push(block("Models (check --model)", lines.collect()));
+        }
+        if let Some(bugs) = &self.bugs {
+            let lines = bugs.iter().map(|line| (line.name, line.for_people()));
+            blocks.push(block(
+                "Built-in bugs (run --bug), each with what catches it",
+                lines.collect(),
+            ));
+        }
+        blocks.join("\n\n")
+    }
+}
+
+impl BugLine {
+    fn for_people(&self) -> String {
+        let Self { id, summary, caught_by, caught, .. } = self;
+        format!("{id} {summary}; caught by: run {caught_by} ({caught})")
+    }
+}
+
+fn workloads() -> Vec<WorkloadLine> {
+    let line = |workload: &&'static dyn rashomon_workloads::Workload| WorkloadLine {
+        name: workload.name(),
+        summary: workload.summary(),
+        detects: workload.detects(),
+        cannot_detect: workload.cannot_detect(),
+        model: workload.model(),
+    };
+    rashomon_workloads::all().iter().map(line).collect()
+}
+
+fn faults() -> Vec<Line> {
+    let line = |fault: &nemesis::FaultKind| Line { name: fault.name, summary: fault.summary };
+    nemesis::all_faults().iter().map(line).collect()
+}
+
+/// All of them; a new one stops the build in [`about_model`].
+const MODELS: [ModelKind; 7] = [
+    ModelKind::Register,
+    ModelKind::CasRegister,
+    ModelKind::KeyValue,
+    ModelKind::Set,
+    ModelKind::AppendList,
+    ModelKind::Mutex,
+    ModelKind::MultiRegister,
+];
+
+const fn about_model(model: ModelKind) -> Line {
+    let (name, summary) = match model {
+        ModelKind::Register => ("register", "read and write; nil at first"),
+        ModelKind::CasRegister => ("cas-register", "read, write and compare-and-set; nil at first"),
+        ModelKind::KeyValue => ("key-value", "get, put, append and delete of text by key"),
+        ModelKind::Set => ("set", "add an element, read all"),
+        ModelKind::AppendList => ("append-list", "append an element, read the list"),
+        ModelKind::Mutex => ("mutex", "acquire and release, without an owner"),
+        ModelKind::MultiRegister => {
+            ("multi-register", "transactions of reads and writes over several registers")
+        }
+    };
+    Line { name, summary }
+}
+
+fn models() -> Vec<Line> {
+    MODELS.map(about_model).into()
+}
+
+fn bugs() -> Vec<BugLine> {
+    let line = |bug: Bug| {
+        let catch = catches::catch(bug);
+        BugLine {
+            name: bug.name(),
+            id: bug.id(),
+            summary: bug.summary(),
+            caught_by: catch.arguments,
+            caught: catch.rate,
+        }
+    };
+    Bug::ALL.into_iter().map(line).collect()
+}
+
+fn block(title: &str, lines: Vec<(&str, String)>) -> String {
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let lines = lines.into_iter().map(|(name, about)| format!("\n  {name:width$}  {about}"));
+    format!("{title}{}", lines.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_listed_under_the_names_that_check_takes() {
+        for model in MODELS {
+            let name = serde_json::to_value(model).unwrap();
+            assert_eq!(name.as_str(), Some(about_model(model).name));
+        }
+    }
+
+    #[test]
+    fn everything_is_listed_unless_one_thing_is_asked_for() {
+        let all = Listing::of(None).for_people();
+        for title in ["Workloads (", "Faults (", "Models (", "Built-in bugs ("] {
+            assert!(all.contains(title), "{title} in {all}");
+        }
+        let bugs = Listing::of(Some(What::Bugs));
+        assert!(!bugs.for_people().contains("Workloads"));
+        assert_eq!(bugs.for_people().lines().count(), 1 + Bug::ALL.len());
+        let json = serde_json::to_value(&bugs).unwrap();
+        assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), ["bugs"]);
+        assert_eq!(json["bugs"][0]["id"], "R01");
+    }
+
+    #[test]
+    fn what_catches_a_bug_switches_it_on() {
+        for bug in bugs() {
+            assert!(bug.caught_by.contains(&format!("--bug {}", bug.name)), "{}", bug.caught_by);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! One run, from its plan to its verdict.
+//!
+//! ```text
+//! plan.json -> cluster up -> load ----------------------+-> final reads -> cluster down -> check -> verdict, report
+//!                            nemesis -> heals verified -+
+//!              |<------------ clock of the run ---------------------------->|
+//! ```
+//!
+//! Invariants:
+//! - `plan.json` is on disk before anything starts, and each later file as soon as there is something to put in it: a run that
+//!   is killed leaves a history that can be checked.
+//! - The load goes on while the last faults heal: recovery under load is where bugs show. It ends before the final reads.
+//! - What is checked is what stands in `history.jsonl`, read back from disk.
+//! - Whatever goes wrong in the harness ends as a [`RunError`], with the cluster down; it is never a verdict.
+
+mod coverage;
+mod final_reads;
+mod interrupt;
+mod judge;
+mod load;
+mod pace;
+mod routing;
+mod stage;
+mod watch;
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rashomon_checker::check::{CheckError, Validity};
+use rashomon_workloads::Workload;
+use serde::Serialize;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::ClusterError;
+use crate::codec::{self, CodecError, InputFormat};
+use crate::console::say;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::recorder::{FaultJournal, RecordError, Recorder, RunClock};
+use crate::report::{self, RunRecord};
+use crate::run_folder::{RunFolder, RunFolderError};
+use crate::verdict::{Commands, VerdictRecord};
+use coverage::Evidence;
+use stage::Staged;
+
+/// When the data folders of the nodes stay after a run. Their logs always do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepData {
+    /// Always.
+    Always,
+    /// Unless the run is valid.
+    Fail,
+    /// Never.
+    Never,
+}
+
+/// What to carry out, and where.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// Everything about the run itself.
+    pub plan: &'a Plan,
+    /// The workload that the plan names.
+    pub workload: &'a dyn Workload,
+    /// Where it leaves what it did.
+    pub folder: &'a RunFolder,
+    /// What to do with the nodes' data afterwards.
+    pub keep_data: KeepData,
+    /// Whether stderr is a terminal, which gets a bar.
+    pub terminal: bool,
+    /// What to tell a person to type.
+    pub commands: &'a Commands,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Finished {
+    /// The verdict.
+    pub verdict: VerdictRecord,
+    /// What went wrong after the verdict was known: it could not be written down.
+    pub trouble: Option<RunError>,
+}
+
+/// Why a run came to no verdict. Always the harness's trouble, or the machine's.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file of the run cannot be written.
+    #[error(transparent)]
+    Folder(#[from] RunFolderError),
+    /// The history or the journal of faults cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The nodes cannot be started or stopped.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A runtime cannot be made.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(#[source] io::Error),
+    /// A task panicked; a bug of the harness.
+    #[error("a task of the harness broke off: {0}")]
+    Panicked(#[from] JoinError),
+    /// The report could not be made; a bug of the harness.
+    #[error("the report could not be made; the verdict is in verdict.json")]
+    ReportPanicked,
+    /// The history cannot be read back, or is not one.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// The history does not fit the workload's model.
+    #[error("the history cannot be checked: {0}")]
+    Check(#[from] CheckError),
+}
+
+/// Carries a plan out.
+pub fn run(run: &Run<'_>) -> Result<Finished, RunError> {
+    run.folder.write("plan.json", &json(run.plan))?;
+    let runtimes = Runtimes::start().map_err(RunError::Runtime)?;
+    let interrupt = interrupt::listen(runtimes.harness.handle()).map_err(RunError::Runtime)?;
+    let progress = Arc::new(Progress::new(run.plan.time_limit(), run.terminal));
+    let clock = RunClock::start();
+    let recorder = Recorder::create(&run.folder.file("history.jsonl"), clock)?;
+    let journal = Arc::new(FaultJournal::create(&run.folder.file("faults.jsonl"), clock)?);
+    let stage =
+        stage::Stage { run, runtimes: &runtimes, interrupt: &interrupt, progress: &progress };
+    let staged = stage.perform(recorder, &journal);
+    progress.finish();
+    let record = decide(run, staged?, &interrupt)?;
+    let trouble = write_down(run, &record).err();
+    Ok(Finished { verdict: record.verdict, trouble })
+}
+
+/// Reads the history back, checks it, and decides.
+fn decide(
+    run: &Run<'_>,
+    staged: Staged,
+    interrupt: &CancellationToken,
+) -> Result<RunRecord, RunError> {
+    let path = run.folder.file("history.jsonl");
+    let loaded = codec::read_history(&path, Some(InputFormat::Jsonl))?;
+    let operations = loaded.history(&path)?;
+    let checked = judge::check_history(run.plan, run.workload.model(), &operations, interrupt)?;
+    let history = loaded.events;
+    let evidence = Evidence {
+        history: &history,
+        faults: &staged.faults,
+        final_reads: staged.final_reads,
+        unexpected_exits: &staged.unexpected_exits,
+        not_healed: &staged.nemesis.not_healed,
+        interrupted: staged.interrupted,
+    };
+    let verdict = judge::judge(&evidence, checked, staged.leader_changes, run.commands.clone());
+    Ok(RunRecord { plan: run.plan.clone(), history, faults: staged.faults, verdict })
+}
+
+/// The last files and links of a run. By now there is a verdict, which trouble here must not hide.
+fn write_down(run: &Run<'_>, record: &RunRecord) -> Result<(), RunError> {
+    run.folder.write("verdict.json", &json(&record.verdict))?;
+    let page = catch_unwind(AssertUnwindSafe(|| report::render(record)));
+    let page = page.map_err(|_| RunError::ReportPanicked)?;
+    run.folder.write("report.html", page.as_bytes())?;
+    run.folder.mark_latest()?;
+    let keep = match run.keep_data {
+        KeepData::Always => true,
+        KeepData::Fail => record.verdict.validity != Validity::Valid,
+        KeepData::Never => false,
+    };
+    if !keep {
+        remove_data(run);
+    }
+    Ok(())
+}
+
+fn remove_data(run: &Run<'_>) {
+    for node in 1..=run.plan.nodes {
+        let data = run.folder.file(&format!("nodes/n{node}/data"));
+        if let Err(error) = fs::remove_dir_all(&data)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            say(&format!("cannot remove {}: {error}", data.display()));
+        }
+    }
+}
+
+fn json(record: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(record).expect("plain records have a JSON form");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Threads of the harness. Clients have their own, so that proxy and nemesis cannot delay the moment at which an answer is
+/// seen.
+struct Runtimes {
+    harness: Runtime,
+    clients: Runtime,
+}
+
+impl Runtimes {
+    fn start() -> io::Result<Self> {
+        let runtime = |name| {
+            Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build()
+        };
+        Ok(Self { harness: runtime("harness")?, clients: runtime("client")? })
+    }
+}

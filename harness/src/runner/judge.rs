@@ -1,0 +1,141 @@
+//! From a recorded history to the verdict of the run.
+//!
+//! The checker decides from the history alone; the coverage gates then decide whether "no violation" means anything.
+//! Invalid beats unknown, unknown beats valid.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, Validity, check};
+use rashomon_checker::history::History;
+use tokio_util::sync::CancellationToken;
+
+use super::RunError;
+use super::coverage::{Coverage, Evidence};
+use crate::plan::{Plan, SCHEMA_VERSION};
+use crate::verdict::{Commands, OutcomeCounts, VerdictRecord};
+
+/// What the checker said, and how long it took.
+pub(super) struct Checked {
+    report: CheckReport,
+    seconds: f64,
+}
+
+/// Checks a history within the plan's budgets. A Ctrl-C from now on ends the search as unknown.
+pub(super) fn check_history(
+    plan: &Plan,
+    model: ModelKind,
+    history: &History,
+    interrupt: &CancellationToken,
+) -> Result<Checked, RunError> {
+    let started = Instant::now();
+    let out_of_time = || started.elapsed() >= plan.check_time_limit();
+    // A Ctrl-C that ended the load asked for this very check.
+    let stopped_before = interrupt.is_cancelled();
+    let interrupted = || !stopped_before && interrupt.is_cancelled();
+    let options = CheckOptions {
+        memory_bytes_max: usize::try_from(plan.check_memory_bytes).unwrap_or(usize::MAX),
+        should_stop: &|| out_of_time() || interrupted(),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        initial: None,
+        failed_cas_observed: false,
+    };
+    let mut report = check(history, model, &options)?;
+    if report.validity == Validity::Unknown {
+        // The checker only knows that it was told to stop, not why.
+        if interrupted() {
+            report.reason = Some("checking was stopped by a signal".to_owned());
+        } else if out_of_time() {
+            let limit = plan.check_time_limit_s;
+            report.reason = Some(format!("checking took longer than {limit} s"));
+        }
+    }
+    Ok(Checked { report, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// Puts everything that is known about a run into its verdict.
+pub(super) fn judge(
+    evidence: &Evidence<'_>,
+    checked: Checked,
+    leader_changes: u64,
+    commands: Commands,
+) -> VerdictRecord {
+    let Checked { report, seconds } = checked;
+    let coverage = Coverage::of(evidence.history, evidence.faults);
+    let mut reasons = coverage.gaps(evidence);
+    let validity = match report.validity {
+        Validity::Valid if reasons.is_empty() => Validity::Valid,
+        Validity::Valid => Validity::Unknown,
+        decided => decided,
+    };
+    if report.validity == Validity::Unknown {
+        let why = report.reason.clone().unwrap_or_else(|| "the search did not end".to_owned());
+        reasons.insert(0, why);
+    }
+    if evidence.interrupted {
+        reasons.push("stopped early by a signal".to_owned());
+    }
+    VerdictRecord {
+        schema_version: SCHEMA_VERSION,
+        validity,
+        sentence: sentence(validity, &report, &coverage, &reasons, seconds),
+        reasons,
+        check_seconds: seconds,
+        operations: coverage.operations,
+        ok_during_faults: coverage.ok_during_faults,
+        ok_after_faults: coverage.ok_after_faults,
+        faults: coverage.faults,
+        leader_changes,
+        first_ok_ms: coverage.first_ok.map(|nanos| nanos as f64 / 1e6),
+        unexpected_exits: evidence.unexpected_exits.to_vec(),
+        commands,
+        check: Some(report),
+    }
+}
+
+fn sentence(
+    validity: Validity,
+    report: &CheckReport,
+    coverage: &Coverage,
+    reasons: &[String],
+    seconds: f64,
+) -> String {
+    match validity {
+        Validity::Invalid => {
+            let found = report.counterexample.as_ref().map(|found| found.sentence.as_str());
+            let found = found.or(report.reason.as_deref()).unwrap_or("no order explains it");
+            format!("not linearizable: {}", found.trim_start_matches("not linearizable: "))
+        }
+        Validity::Unknown => {
+            let why = reasons.first().map_or("the search did not end", String::as_str);
+            format!("unknown: {why}; {}", counts(report, coverage))
+        }
+        Validity::Valid => {
+            let counts = counts(report, coverage);
+            format!("linearizable: {counts}; checked in {seconds:.1} s")
+        }
+    }
+}
+
+/// How much was done and seen: a verdict means as much as this.
+fn counts(report: &CheckReport, coverage: &Coverage) -> String {
+    let OutcomeCounts { ok, fail, info } = coverage.totals();
+    let all = ok + fail + info;
+    let keys = counted(report.keys as u64, "key");
+    let operations = counted(all, "operation");
+    let mut text = format!("{operations} on {keys} ({ok} ok, {fail} fail, {info} info)");
+    let installed = coverage.faults.installed;
+    if installed > 0 {
+        let faults = counted(installed, "fault");
+        let (during, after) = (coverage.ok_during_faults, coverage.ok_after_faults);
+        let _ = write!(text, " through {faults} ({during} ok during faults, {after} after)");
+    }
+    text
+}
+
+fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+use rashomon_checker::Value;
+use rashomon_checker::history::{Event, EventKind, ProcessId};
+
+use super::*;
+use crate::runner::final_reads::FinalReads;
+
+fn read(time: u64) -> Event {
+    Event {
+        index: time,
+        time: Some(time),
+        process: ProcessId(0),
+        kind: EventKind::Ok,
+        f: "read".to_owned(),
+        key: Some("k1".to_owned()),
+        value: Value::Nil,
+        node: None,
+        error: None,
+    }
+}
+
+fn evidence(history: &[Event]) -> Evidence<'_> {
+    Evidence {
+        history,
+        faults: &[],
+        final_reads: FinalReads { wanted: 1, answered: 1 },
+        unexpected_exits: &[],
+        not_healed: &[],
+        interrupted: false,
+    }
+}
+
+fn checked(validity: Validity, reason: Option<&str>) -> Checked {
+    let report = CheckReport {
+        validity,
+        reason: reason.map(str::to_owned),
+        operations: 2,
+        crashed: 0,
+        keys: 1,
+        configurations: 2,
+        counterexample: None,
+    };
+    Checked { report, seconds: 0.25 }
+}
+
+fn verdict(evidence: &Evidence<'_>, checked: Checked) -> VerdictRecord {
+    let commands = Commands {
+        run_again: String::new(),
+        check_again: String::new(),
+        report_again: String::new(),
+    };
+    judge(evidence, checked, 3, commands)
+}
+
+#[test]
+fn a_covered_run_without_a_violation_is_valid() {
+    let history = [read(1_500_000), read(2_000_000)];
+    let verdict = verdict(&evidence(&history), checked(Validity::Valid, None));
+    assert_eq!(verdict.validity, Validity::Valid);
+    assert_eq!(verdict.reasons, [""; 0]);
+    assert_eq!(
+        verdict.sentence,
+        "linearizable: 2 operations on 1 key (2 ok, 0 fail, 0 info); checked in 0.2 s"
+    );
+    assert_eq!((verdict.leader_changes, verdict.first_ok_ms), (3, Some(1.5)));
+}
+
+#[test]
+fn a_gap_makes_a_valid_history_an_unknown_run() {
+    let verdict = verdict(&evidence(&[]), checked(Validity::Valid, None));
+    assert_eq!(verdict.validity, Validity::Unknown);
+    assert!(verdict.sentence.starts_with("unknown: no read was answered"), "{}", verdict.sentence);
+}
+
+#[test]
+fn a_violation_is_one_whatever_was_not_covered() {
+    let exits = ["n1 ended with signal 6".to_owned()];
+    let evidence = Evidence { unexpected_exits: &exits, interrupted: true, ..evidence(&[]) };
+    let verdict = verdict(&evidence, checked(Validity::Invalid, Some("p3 read an old value")));
+    assert_eq!(verdict.validity, Validity::Invalid);
+    assert_eq!(verdict.sentence, "not linearizable: p3 read an old value");
+    assert_eq!(verdict.reasons.len(), 3, "what was missing is told: {:?}", verdict.reasons);
+}
+
+#[test]
+fn a_search_that_ran_out_comes_before_other_reasons() {
+    let verdict = verdict(&evidence(&[]), checked(Validity::Unknown, Some("the time was over")));
+    assert_eq!(verdict.validity, Validity::Unknown);
+    assert_eq!(verdict.reasons[0], "the time was over");
+    assert_eq!(verdict.reasons.len(), 2);
+}
+
+#[test]
+fn a_run_that_was_stopped_early_says_so_and_may_be_valid() {
+    let history = [read(1), read(2)];
+    let evidence = Evidence { interrupted: true, ..evidence(&history) };
+    let verdict = verdict(&evidence, checked(Validity::Valid, None));
+    assert_eq!(verdict.validity, Validity::Valid);
+    assert_eq!(verdict.reasons, ["stopped early by a signal"]);
+}

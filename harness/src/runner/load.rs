@@ -1,0 +1,230 @@
+//! The clients of a run, working side by side.
+//!
+//! ```text
+//! generator (shared) -> client 0 (stays at n1, mostly reads) -> record, perform, record, observe
+//!                    -> client 1 (stays at n2, mostly reads) -> ...
+//!                    -> client 3 (roams)                    -> ...
+//! ```
+//!
+//! Each client does one operation at a time. After an `info` its process number is retired (the next one is higher by
+//! the number of clients, so numbers never meet) and it starts over with fresh connections. Now and then a client
+//! follows its own acknowledged write with a read of the same object from another node: that is where a stale read hides.
+//!
+//! Clients run on threads of their own, so that proxy and nemesis cannot delay the moment at which an answer is seen.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+use rashomon_checker::history::ProcessId;
+use rashomon_workloads::{Generator, Invocation, Workload};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::RunError;
+use super::pace::Pace;
+use super::routing::Routing;
+use crate::client::{Client, Completion};
+use crate::plan::Plan;
+use crate::progress::Tally;
+use crate::recorder::{RecordError, Recorder};
+
+/// Out of 100 acknowledged writes, those that are followed by a read elsewhere.
+const PROBE_PERCENT: u32 = 15;
+/// Out of 100 operations of a client that stays at its node, those that are reads in any case.
+const WATCH_PERCENT: u32 = 85;
+/// How long a client rests after an operation for which it got no connection: a dead node refuses at once, and a client that
+/// stays with it would fill the history with failures.
+const REST: Duration = Duration::from_millis(100);
+
+/// What all clients of a run share.
+pub(super) struct Shared {
+    generator: Mutex<Box<dyn Generator>>,
+    recorder: Recorder,
+    tally: Tally,
+    /// Names of the nodes, by position.
+    nodes: Vec<String>,
+    clients: u64,
+}
+
+impl Shared {
+    pub(super) fn new(
+        plan: &Plan,
+        workload: &dyn Workload,
+        nodes: Vec<String>,
+        recorder: Recorder,
+    ) -> Self {
+        Self {
+            generator: Mutex::new(workload.generator(plan.seed.derive("workload").0)),
+            recorder,
+            tally: Tally::default(),
+            nodes,
+            clients: plan.concurrency as u64,
+        }
+    }
+
+    /// Operations by outcome so far.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The reads that end the run, one for each object there was.
+    pub(super) fn final_reads(&self) -> Vec<Invocation> {
+        self.generator(|generator| generator.final_reads())
+    }
+
+    fn generator<T>(&self, ask: impl FnOnce(&mut dyn Generator) -> T) -> T {
+        ask(self.generator.lock().unwrap_or_else(PoisonError::into_inner).as_mut())
+    }
+}
+
+/// One client with its habits.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    client: Client,
+    process: ProcessId,
+    routing: Routing,
+    pace: Pace,
+    rng: ChaCha8Rng,
+}
+
+/// All clients of a run, not yet working.
+pub(super) fn workers(
+    plan: &Plan,
+    workload: &dyn Workload,
+    addresses: &[SocketAddr],
+    shared: &Arc<Shared>,
+) -> Vec<Worker> {
+    (0..plan.concurrency)
+        .map(|number| {
+            let seed = plan.seed.derive(&format!("client {number}"));
+            let routing = seed.derive("routing").rng();
+            Worker {
+                shared: Arc::clone(shared),
+                client: Client::new(workload.shape(), addresses, plan.op_timeout()),
+                process: ProcessId(number as u64),
+                routing: Routing::new(plan.nodes, number, plan.concurrency, routing),
+                pace: Pace::new(plan.rate, plan.concurrency, seed.derive("pace").rng()),
+                rng: seed.derive("probes").rng(),
+            }
+        })
+        .collect()
+}
+
+/// Lets all clients work until `stop`, and hands them back. Every operation that was begun is completed.
+///
+/// If the history cannot be written, all of them stop.
+pub(super) async fn work(
+    workers: Vec<Worker>,
+    stop: &CancellationToken,
+) -> Result<Vec<Worker>, RunError> {
+    let start = Instant::now();
+    each(workers, stop, move |worker, stop| worker.work(start, stop)).await
+}
+
+/// Runs a task for each worker; the first error stops all of them.
+pub(super) async fn each<F>(
+    workers: Vec<Worker>,
+    stop: &CancellationToken,
+    task: impl Fn(Worker, CancellationToken) -> F,
+) -> Result<Vec<Worker>, RunError>
+where
+    F: Future<Output = Result<Worker, RecordError>> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for worker in workers {
+        tasks.spawn(task(worker, stop.clone()));
+    }
+    let mut first_error = None;
+    let mut done = Vec::with_capacity(tasks.len());
+    while let Some(joined) = tasks.join_next().await {
+        match joined {
+            Ok(Ok(worker)) => done.push(worker),
+            Ok(Err(error)) => {
+                stop.cancel();
+                first_error.get_or_insert(RunError::Record(error));
+            }
+            Err(panic) => {
+                stop.cancel();
+                first_error.get_or_insert(RunError::Panicked(panic));
+            }
+        }
+    }
+    first_error.map_or(Ok(done), Err)
+}
+
+impl Worker {
+    async fn work(mut self, start: Instant, stop: CancellationToken) -> Result<Self, RecordError> {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(self),
+                () = sleep_until(start + self.pace.due()) => {}
+            }
+            let invocation = self.next();
+            let node = self.routing.next();
+            let completion = self.operate(&invocation, node).await?;
+            match completion {
+                Completion::Ok(_) if invocation.is_read() => {}
+                Completion::Ok(_) => self.probe(&invocation, node).await?,
+                Completion::Fail(_) if self.client.is_connected(node) => {
+                    // A write may have been declined for its guard, which is no trouble; a read is never declined.
+                    if invocation.is_read() {
+                        self.routing.trouble();
+                    }
+                }
+                Completion::Fail(_) | Completion::Info(_) => {
+                    self.routing.trouble();
+                    self.pace.rest(start.elapsed() + REST);
+                }
+            }
+            self.pace.advance(start.elapsed());
+        }
+    }
+
+    /// What to do next; a client that stays at its node mostly reads instead.
+    fn next(&mut self) -> Invocation {
+        let process = self.process;
+        let invocation = self.shared.generator(|generator| generator.next(process));
+        if self.routing.stays() && self.rng.random_range(0..100) < WATCH_PERCENT {
+            return Invocation::read(invocation.key);
+        }
+        invocation
+    }
+
+    /// Now and then reads what was just written, from another node.
+    async fn probe(&mut self, written: &Invocation, node: usize) -> Result<(), RecordError> {
+        if self.rng.random_range(0..100) < PROBE_PERCENT {
+            let other = self.routing.other(node);
+            self.operate(&Invocation::read(written.key.clone()), other).await?;
+        }
+        Ok(())
+    }
+
+    /// One operation, from its line in the history to its other line.
+    pub(super) async fn operate(
+        &mut self,
+        invocation: &Invocation,
+        node: usize,
+    ) -> Result<Completion, RecordError> {
+        let shared = &self.shared;
+        let name = &shared.nodes[node];
+        shared.recorder.invoke(self.process, invocation, name)?;
+        let completion = self.client.perform(invocation, node).await;
+        shared.recorder.complete(self.process, invocation, name, &completion)?;
+        shared.tally.count(&completion);
+        let answer = match &completion {
+            Completion::Ok(answer) => Some(answer),
+            Completion::Fail(_) | Completion::Info(_) => None,
+        };
+        shared.generator(|generator| generator.observe(invocation, answer));
+        if let Completion::Info(_) = completion {
+            self.process = ProcessId(self.process.0 + shared.clients);
+            self.client.reset();
+        }
+        Ok(completion)
+    }
+}

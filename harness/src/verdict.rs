@@ -1,0 +1,75 @@
+//! The verdict of a run: what `verdict.json` holds, and how checks and coverage make one validity.
+
+use std::collections::BTreeMap;
+
+use rashomon_checker::check::{CheckReport, Validity};
+use serde::{Deserialize, Serialize};
+
+/// What `verdict.json` holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VerdictRecord {
+    /// See [`crate::plan::SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The verdict on the run.
+    pub validity: Validity,
+    /// One sentence: what was found, with counts.
+    pub sentence: String,
+    /// Reasons why it is unknown, or warnings on a valid run that tested little; may be empty.
+    pub reasons: Vec<String>,
+    /// What the checker said; absent if it was not reached.
+    pub check: Option<CheckReport>,
+    /// Seconds that checking took.
+    pub check_seconds: f64,
+    /// Operations by function and outcome.
+    pub operations: BTreeMap<String, OutcomeCounts>,
+    /// Completed (`ok`) operations while at least one fault was installed.
+    pub ok_during_faults: u64,
+    /// Completed (`ok`) operations after the last heal, final reads included.
+    pub ok_after_faults: u64,
+    /// Faults by what became of them.
+    pub faults: FaultCounts,
+    /// Leaders seen: how often the known leader changed.
+    pub leader_changes: u64,
+    /// Milliseconds from the start of the run (no process yet) to the first completed (`ok`) operation.
+    #[serde(default)]
+    pub first_ok_ms: Option<f64>,
+    /// Node processes that ended although nobody killed them, in words.
+    pub unexpected_exits: Vec<String>,
+    /// Commands for a person, run from the folder in which the run was started.
+    pub commands: Commands,
+}
+
+/// Operations of one function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OutcomeCounts {
+    /// Completed.
+    pub ok: u64,
+    /// Surely without effect.
+    pub fail: u64,
+    /// Unknown.
+    pub info: u64,
+}
+
+/// Faults of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FaultCounts {
+    /// In the schedule.
+    pub planned: u64,
+    /// With a receipt.
+    pub installed: u64,
+    /// Tried, but without a receipt.
+    pub not_installed: u64,
+    /// Undone, with evidence.
+    pub healed: u64,
+}
+
+/// Commands that repeat what was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commands {
+    /// The same plan again.
+    pub run_again: String,
+    /// The same history checked again.
+    pub check_again: String,
+    /// The report made anew.
+    pub report_again: String,
+}

@@ -1,0 +1,376 @@
+//! The program as a person or a script meets it: what it prints, how it ends, what it leaves behind.
+//!
+//! The runs here are real: processes, sockets, signals. They wait for conditions with a deadline, never for a time.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rashomon::verdict::VerdictRecord;
+use rashomon_checker::check::Validity;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tempfile::TempDir;
+
+/// Long enough for a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn rashomon(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rashomon"));
+    command.args(args).env_remove("CLICOLOR_FORCE").env("NO_COLOR", "1");
+    command
+}
+
+fn output(args: &[&str]) -> Output {
+    rashomon(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("ended by a signal: {output:?}"))
+}
+
+/// Waits until `seen` gives something, or fails with what was waited for.
+fn wait_for<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = seen() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
+        thread::yield_now();
+    }
+}
+
+mod words {
+    use super::*;
+
+    #[test]
+    fn help_is_grouped_and_complete() {
+        let help = stdout(&output(&["run", "--help"]));
+        for group in ["What to test:", "How hard:", "Faults:", "Checking:", "Output:", "Examples:"]
+        {
+            assert!(help.contains(group), "{group} in {help}");
+        }
+        for flag in [
+            "--workload",
+            "--nodes",
+            "--bug",
+            "--seed",
+            "--time-limit",
+            "--rate",
+            "--concurrency",
+            "--op-timeout",
+            "--election-timeout",
+            "--faults",
+            "--fault-interval",
+            "--check-time-limit",
+            "--check-memory",
+            "--out",
+            "--format",
+            "--keep-data",
+            "--color",
+        ] {
+            assert!(help.contains(flag), "{flag} in {help}");
+        }
+        let root = output(&["--help"]);
+        assert_eq!(code(&root), 0);
+        for part in ["run", "check", "report", "list", "Examples:", "Exit codes:", "254"] {
+            assert!(stdout(&root).contains(part), "{part} in {}", stdout(&root));
+        }
+        assert!(!stdout(&root).contains("node  "), "the verb of nodes is hidden");
+    }
+
+    #[test]
+    fn nothing_to_do_is_a_usage_error_with_help() {
+        let nothing = output(&[]);
+        assert_eq!(code(&nothing), 254);
+        assert!(stdout(&nothing).is_empty(), "stdout is for results");
+        assert!(stderr(&nothing).contains("Usage: rashomon"), "{}", stderr(&nothing));
+    }
+
+    #[test]
+    fn mistakes_end_with_254_and_the_nearest_name() {
+        for (args, answer) in [
+            (&["rnu"][..], "did you mean \"run\"?"),
+            (&["run", "-w", "regster"], "did you mean \"register\"?"),
+            (&["run", "--bug", "ack-on-apend"], "did you mean \"ack-on-append\"?"),
+            (&["run", "--faults", "kill-leadr"], "did you mean \"kill-leader\"?"),
+            (&["run", "--fautls", "none"], "--faults"),
+            (&["run", "--time-limit", "20"], "write the unit: \"20s\""),
+            (&["run", "--nodes", "10"], "10 is not in 1..=9"),
+            (&["list", "bug"], "bugs"),
+        ] {
+            let output = output(args);
+            assert_eq!(code(&output), 254, "{args:?}");
+            assert!(stderr(&output).contains(answer), "{args:?}: {}", stderr(&output));
+            assert!(stdout(&output).is_empty(), "{args:?}: {}", stdout(&output));
+        }
+    }
+
+    #[test]
+    fn an_unusable_folder_is_a_usage_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let output = output(&["run", "--out", file.to_str().unwrap()]);
+        assert_eq!(code(&output), 254);
+        assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    }
+
+    #[test]
+    fn list_shows_each_thing_on_one_line() {
+        let list = stdout(&output(&["list"]));
+        for name in ["register", "append", "set", "cas-register", "append-list", "half-quorum"] {
+            let lines =
+                list.lines().filter(|line| line.trim_start().starts_with(&format!("{name} ")));
+            assert!(lines.count() >= 1, "{name} in {list}");
+        }
+        let bugs = output(&["list", "bugs", "--format", "json"]);
+        let bugs: serde_json::Value = serde_json::from_slice(&bugs.stdout).unwrap();
+        assert_eq!(bugs["bugs"].as_array().unwrap().len(), 8);
+        let faults = output(&["list", "faults"]);
+        assert!(stdout(&faults).contains("kill-leader"), "{}", stdout(&faults));
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_error() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let child = rashomon(&["list"]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(code(&output), 0);
+        assert_eq!(stderr(&output), "");
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_written_is_a_failure() {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = rashomon(&["list"]).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_eq!(code(&output), 255);
+        assert!(stderr(&output).contains("cannot write to stdout"), "{}", stderr(&output));
+    }
+}
+
+mod check {
+    use super::*;
+
+    fn line(index: u64, process: u64, kind: &str, f: &str, value: &str) -> String {
+        format!(
+            r#"{{"index":{index},"time":{index},"process":{process},"type":"{kind}","f":"{f}","key":"k1","value":{value}}}"#
+        ) + "\n"
+    }
+
+    fn history(read: i64) -> String {
+        [
+            line(0, 0, "invoke", "write", "1"),
+            line(1, 0, "ok", "write", "1"),
+            line(2, 1, "invoke", "read", "null"),
+            line(3, 1, "ok", "read", &read.to_string()),
+        ]
+        .concat()
+    }
+
+    fn check(text: &str) -> Output {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("history.jsonl");
+        fs::write(&file, text).unwrap();
+        output(&["check", "--model", "register", file.to_str().unwrap()])
+    }
+
+    #[test]
+    fn a_file_ends_with_its_verdict() {
+        assert_eq!(code(&check(&history(1))), 0);
+        assert_eq!(code(&check(&history(2))), 1);
+    }
+
+    #[test]
+    fn a_torn_last_line_is_tolerated_with_a_warning() {
+        let torn = history(1) + r#"{"index":4,"ti"#;
+        let output = check(&torn);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert!(!stderr(&output).is_empty(), "the tear is told");
+    }
+
+    #[test]
+    fn any_other_malformed_line_is_bad_input() {
+        let broken = history(1).replacen(r#""type":"ok""#, r#""type":"okay""#, 1);
+        let output = check(&broken);
+        assert_eq!(code(&output), 254);
+        assert!(stderr(&output).contains("history.jsonl:2"), "{}", stderr(&output));
+    }
+
+    #[test]
+    fn a_missing_file_is_bad_input() {
+        let output = output(&["check", "--model", "register", "/nowhere/history.jsonl"]);
+        assert_eq!(code(&output), 254);
+        assert!(stderr(&output).contains("/nowhere/history.jsonl"), "{}", stderr(&output));
+    }
+}
+
+mod run {
+    use super::*;
+
+    /// A run in a folder of its own.
+    struct Running {
+        child: Child,
+        out: TempDir,
+    }
+
+    impl Running {
+        fn start(args: &[&str]) -> Self {
+            let out = tempfile::tempdir().unwrap();
+            let child = rashomon(&["run", "--out", out.path().to_str().unwrap()])
+                .args(args)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            Self { child, out }
+        }
+
+        fn current(&self) -> PathBuf {
+            self.out.path().join("current")
+        }
+
+        /// Waits until so many operations succeeded.
+        fn wait_for_load(&self, operations: usize) {
+            let history = self.current().join("history.jsonl");
+            wait_for("operations in the history", || {
+                let text = fs::read_to_string(&history).ok()?;
+                (text.matches(r#""type":"ok""#).count() >= operations).then_some(())
+            });
+        }
+
+        /// The node processes, by their parent.
+        fn nodes(&self) -> Vec<Pid> {
+            let parent = self.child.id().to_string();
+            let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+                let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+                // The second field is the name in brackets and may hold anything; the parent is the second after it.
+                let after_name = stat.rsplit_once(')')?.1;
+                (after_name.split_whitespace().nth(1) == Some(&parent)).then_some(pid)
+            });
+            processes.map(|pid| Pid::from_raw(pid).unwrap()).collect()
+        }
+
+        fn signal(&self, signal: Signal) {
+            let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+            kill_process(pid, signal).unwrap();
+        }
+
+        /// Waits for the end; the streams are read meanwhile, so that the run never waits for a full pipe.
+        fn end(mut self) -> (Output, TempDir) {
+            let mut err = self.child.stderr.take().unwrap();
+            let reader = thread::spawn(move || {
+                let mut text = Vec::new();
+                err.read_to_end(&mut text).map(|_| text)
+            });
+            let mut stdout = Vec::new();
+            self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+            let status = self.child.wait().unwrap();
+            let stderr = reader.join().unwrap().unwrap();
+            (Output { status, stdout, stderr }, self.out)
+        }
+    }
+
+    fn wait_until_gone(nodes: &[Pid]) {
+        wait_for("the nodes to be gone", || {
+            nodes.iter().all(|node| test_kill_process(*node).is_err()).then_some(())
+        });
+    }
+
+    fn verdict(folder: &Path) -> VerdictRecord {
+        serde_json::from_slice(&fs::read(folder.join("verdict.json")).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_short_run_is_valid_and_leaves_everything() {
+        let run = Running::start(&["--time-limit", "2s", "--faults", "none", "--seed", "7"]);
+        let (output, out) = run.end();
+        assert_eq!(code(&output), 0, "{output:?}");
+        let said = stdout(&output);
+        assert!(said.starts_with("linearizable: "), "{said}");
+        for part in ["report  ", "history  ", "run again  ", "--seed 7", "check again  "] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+        let latest = out.path().join("latest");
+        for file in ["plan.json", "history.jsonl", "faults.jsonl", "verdict.json", "report.html"] {
+            assert!(latest.join(file).is_file(), "{file}");
+        }
+        assert!(latest.join("nodes/n3/log.jsonl").is_file());
+        assert!(!latest.join("nodes/n3/data").exists(), "data of a valid run is not kept");
+        let verdict = verdict(&latest);
+        assert_eq!(verdict.validity, Validity::Valid);
+        let history = latest.join("history.jsonl");
+        let again = super::output(&["check", "--model", "cas-register", history.to_str().unwrap()]);
+        assert_eq!(code(&again), 0, "{again:?}");
+    }
+
+    #[test]
+    fn the_result_for_scripts_is_one_object() {
+        let args = ["--time-limit", "1s", "--faults", "none", "--format", "json", "-w", "set"];
+        let (output, _out) = Running::start(&args).end();
+        assert_eq!(code(&output), 0, "{output:?}");
+        let verdict: VerdictRecord = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(verdict.validity, Validity::Valid);
+        assert!(verdict.operations["add"].ok > 0);
+    }
+
+    #[test]
+    fn a_killed_run_leaves_a_history_and_no_processes() {
+        let mut run = Running::start(&["--time-limit", "10m"]);
+        run.wait_for_load(100);
+        let nodes = run.nodes();
+        assert_eq!(nodes.len(), 3);
+        run.signal(Signal::KILL);
+        run.child.wait().unwrap();
+        wait_until_gone(&nodes);
+        let history = run.current().join("history.jsonl");
+        let check = output(&["check", "--model", "cas-register", history.to_str().unwrap()]);
+        assert_eq!(code(&check), 0, "{check:?}");
+        assert!(!run.out.path().join("latest").exists(), "it never had a verdict");
+    }
+
+    #[test]
+    fn the_first_interrupt_ends_with_a_verdict() {
+        let run = Running::start(&["--time-limit", "10m", "--faults", "none"]);
+        run.wait_for_load(100);
+        let nodes = run.nodes();
+        run.signal(Signal::INT);
+        let (output, out) = run.end();
+        assert_eq!(code(&output), 0, "{output:?}");
+        assert!(stdout(&output).contains("stopped early"), "{}", stdout(&output));
+        assert_eq!(verdict(&out.path().join("latest")).validity, Validity::Valid);
+        wait_until_gone(&nodes);
+    }
+
+    #[test]
+    fn the_second_interrupt_ends_at_once() {
+        let run = Running::start(&["--time-limit", "10m"]);
+        run.wait_for_load(20);
+        let nodes = run.nodes();
+        let mut ended = run;
+        // Two signals in a row can become one: send the second until it is heard.
+        ended.signal(Signal::TERM);
+        wait_for("the end", || {
+            ended.signal(Signal::INT);
+            ended.child.try_wait().unwrap()
+        });
+        let (output, _out) = ended.end();
+        assert_eq!(code(&output), 130, "{output:?}");
+        wait_until_gone(&nodes);
+    }
+}
