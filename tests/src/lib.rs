@@ -1,0 +1,4 @@
+//! What the cross-crate tests share. No product code.
+
+pub mod corpus;
+pub mod node_process;
