@@ -55,13 +55,8 @@ pub struct FaultKind {
 
 /// A name that is no fault and no group of faults.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no fault {name:?}{}", nearest.as_ref().map(|n| format!("; did you mean {n:?}?")).unwrap_or_default())]
-pub struct UnknownFault {
-    /// What was asked for.
-    pub name: String,
-    /// The name that is most like it, if any is.
-    pub nearest: Option<String>,
-}
+#[error("there is no fault {0:?}")]
+pub struct UnknownFault(pub String);
 
 /// One fault of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

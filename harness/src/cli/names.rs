@@ -11,7 +11,8 @@ pub(super) fn unknown(what: &str, typed: &str, known: &[&str], all: &str) -> Str
 fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     // A few letters of a long name are a better hint than their number of missing letters suggests.
-    let begun = known.iter().find(|name| typed.len() >= 3 && name.starts_with(&typed));
+    let begun = known.iter().filter(|name| typed.len() >= 3 && name.starts_with(&typed));
+    let begun = begun.min_by_key(|name| name.len());
     let slips = |name: &&&str| strsim::damerau_levenshtein(&typed, name);
     let near = known.iter().min_by_key(slips);
     begun.or(near.filter(|name| slips(name) * 2 <= name.len().max(typed.len()))).copied()
@@ -27,6 +28,7 @@ mod tests {
         assert_eq!(nearest("local-leader-reda", &bugs), Some("local-leader-read"));
         assert_eq!(nearest("Ack-On-Apend", &bugs), Some("ack-on-append"));
         assert_eq!(nearest("foll", &bugs), Some("follower-local-read"));
+        assert_eq!(nearest("kil", &["kill-random", "kill"]), Some("kill"));
         assert_eq!(nearest("foo", &bugs), None, "no guess is better than a silly one");
         assert_eq!(nearest("x", &[]), None);
         assert_eq!(
