@@ -188,6 +188,39 @@ async fn a_damaged_log_keeps_the_node_down_and_names_the_file() {
 }
 
 #[tokio::test]
+async fn a_full_disk_ends_the_node_and_loses_nothing_that_was_acknowledged() {
+    let mut cluster = TestCluster::new("full-disk", 1, &[]);
+    let node = cluster.command_with(1, &[("--parent", "PARENT")]);
+    // No file may grow beyond 64 blocks of 512 bytes; without the trap the kernel would end the process at once.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]).arg(node.get_program());
+    let ours = std::process::id().to_string();
+    let words = node.get_args().map(|word| if word == "PARENT" { ours.as_ref() } else { word });
+    let mut child = shell.args(words).stderr(Stdio::piped()).spawn().unwrap();
+    cluster.leader().await;
+    let mut kv = cluster.kv(1);
+    let mut acknowledged = 0;
+    while kv.put(put(&format!("k{acknowledged}"), &"x".repeat(500))).await.is_ok() {
+        acknowledged += 1;
+    }
+    assert!(acknowledged > 10, "{acknowledged}");
+    let status = exit_of(&mut child).await;
+    assert_eq!(status.code(), Some(INTERNAL));
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let error = only_error(&log);
+    assert!(error.contains(".wal: File too large"), "{error}");
+    assert!(log.contains("make room and start the node again"), "{log}");
+
+    cluster.start_node(1);
+    cluster.leader().await;
+    for number in 0..acknowledged {
+        let read = cluster.kv(1).range(get(&format!("k{number}"))).await.unwrap();
+        assert_eq!(read.get_ref().count, 1, "k{number} of {acknowledged}");
+    }
+}
+
+#[tokio::test]
 async fn arguments_that_contradict_each_other_are_bad_usage() {
     let cluster = TestCluster::new("bad-usage", 3, &[]);
     for change in [("--heartbeat-ms", "150"), ("--peer-of", "1=127.0.0.1:1"), ("--bug", "none")] {

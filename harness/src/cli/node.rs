@@ -66,7 +66,7 @@ pub fn main(args: Args) -> Exit {
     match args.into_options().and_then(serve) {
         Ok(()) => Exit::Valid,
         Err(error) => {
-            tracing::error!("{}", in_words(&error));
+            tracing::error!(remedy = error.remedy(), "{}", in_words(&error));
             if error.is_usage() { Exit::Usage } else { Exit::Internal }
         }
     }

@@ -1,6 +1,7 @@
 //! Why a node does not start, or stops by itself.
 
-use std::io;
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -110,5 +111,29 @@ impl NodeError {
     /// Whether the caller asked for something impossible (exit code 254), rather than something having failed (255).
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Options(_))
+    }
+
+    /// What to do about it, where the text of the error does not say so.
+    pub fn remedy(&self) -> Option<&'static str> {
+        let mut cause = Some(self as &(dyn Error + 'static));
+        while let Some(error) = cause {
+            match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+                Some(
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge,
+                ) => {
+                    return Some(
+                        "make room and start the node again: what it acknowledged is on disk",
+                    );
+                }
+                Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+                    return Some("let this user read and write there, or use another directory");
+                }
+                Some(ErrorKind::AddrInUse) => {
+                    return Some("stop what uses the port, or use another one");
+                }
+                _ => cause = error.source(),
+            }
+        }
+        None
     }
 }

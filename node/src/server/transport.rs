@@ -38,3 +38,6 @@ pub(super) const CONNECTION_WINDOW: u32 = 32 * 1024 * 1024;
 const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long a stream may stay silent before its hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;
