@@ -8,6 +8,7 @@ pub mod check;
 pub mod list;
 mod names;
 pub mod node;
+mod quantity;
 pub mod report;
 pub mod run;
 
