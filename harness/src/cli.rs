@@ -4,6 +4,7 @@
 //! result, stderr everything else. Whatever clap or a verb cannot understand ends with [`Exit::Usage`]; clap's own code
 //! for that, 2, would read as "unknown verdict". A name that does not exist is answered with the nearest one that does.
 
+pub mod bench;
 pub mod check;
 pub mod list;
 mod names;
@@ -66,6 +67,8 @@ enum Verb {
     Report(report::Args),
     /// List workloads, faults, models and built-in bugs
     List(list::Args),
+    /// Measure the bundled node, beside another server, or the proxy
+    Bench(bench::Args),
     #[command(hide = true)]
     Node(node::Args),
 }
@@ -100,6 +103,7 @@ impl Verb {
             Self::Check(args) => check::main(&args),
             Self::Report(args) => report::main(&args),
             Self::List(args) => list::main(&args),
+            Self::Bench(args) => bench::main(&args),
             Self::Node(args) => node::main(args),
         }
     }
