@@ -1,5 +1,7 @@
 //! `rashomon bench node`.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -20,6 +22,9 @@ Examples:
 
 Servers and load share this machine. Operations by server CPU second say what a server costs; operations by the second
 also say what was left for it.";
+
+/// Kinds of errors that are worth a line.
+const ERRORS_SHOWN: usize = 5;
 
 /// Arguments of `rashomon bench node`.
 #[derive(Debug, clap::Args)]
@@ -133,6 +138,7 @@ fn for_people(figures: &NodeFigures) -> String {
         lines(&mut text, group);
         rest = later;
     }
+    errors(&mut text, figures);
     if figures.rounds.iter().any(|round| round.measured.client_cpus > 0.9 * load_cpus(figures)) {
         let _ = writeln!(
             text,
@@ -140,6 +146,27 @@ fn for_people(figures: &NodeFigures) -> String {
         );
     }
     text.trim_end().to_owned()
+}
+
+/// What did not succeed, the most frequent first.
+fn errors(text: &mut String, figures: &NodeFigures) {
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for Round { target, measured, .. } in &figures.rounds {
+        for (error, count) in &measured.errors {
+            *counts.entry((target, error)).or_default() += count;
+        }
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    for ((target, error), count) in counts.iter().take(ERRORS_SHOWN) {
+        let _ = write!(text, "\n{count} x {target}: {error}");
+    }
+    if counts.len() > ERRORS_SHOWN {
+        let _ = write!(text, "\n... and {} other kinds of errors", counts.len() - ERRORS_SHOWN);
+    }
+    if !counts.is_empty() {
+        text.push('\n');
+    }
 }
 
 /// Processors that the load generator may use.
