@@ -62,3 +62,13 @@ fn tell<F: Serialize>(
 fn steps() -> Steps {
     Steps::new(std::io::stderr().is_terminal())
 }
+
+/// `1 node`, `2 nodes`, `2 processes`.
+fn counted(count: usize, what: &str) -> String {
+    let ending = match (count, what.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{count} {what}{ending}")
+}

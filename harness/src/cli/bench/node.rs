@@ -7,7 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{steps, tell};
+use super::{counted, steps, tell};
 use crate::bench::node::{BUNDLED, ENDPOINTS, NodeBench, NodeFigures, Round};
 use crate::bench::{self, Op, median};
 use crate::cli::quantity;
@@ -20,8 +20,8 @@ Examples:
   rashomon bench node --endpoints 127.0.0.1:2379,127.0.0.1:22379,127.0.0.1:32379
   rashomon bench node --ops put --clients 64 --rounds 5 --duration 10s --format json
 
-Servers and load share this machine. Operations by server CPU second say what a server costs; operations by the second
-also say what was left for it.";
+Servers and load share this machine. Operations by server CPU second say what a server
+costs; operations by the second also say what was left for it.";
 
 /// Kinds of errors that are worth a line.
 const ERRORS_SHOWN: usize = 5;
@@ -206,16 +206,6 @@ fn preamble(figures: &NodeFigures) -> String {
     }
     text.push('\n');
     text
-}
-
-/// `1 node`, `2 nodes`, `2 processes`.
-fn counted(count: usize, what: &str) -> String {
-    let ending = match (count, what.ends_with('s')) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
-    };
-    format!("{count} {what}{ending}")
 }
 
 /// The lines of one operation and number of clients: each target, and the ratio of the two.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{steps, tell};
+use super::{counted, steps, tell};
 use crate::bench::proxy::{ProxyBench, ProxyFigures, Round};
 use crate::bench::{self, median};
 use crate::cli::quantity::Bytes;
@@ -47,10 +47,10 @@ pub(super) fn main(args: &Args) -> Exit {
 fn for_people(figures: &ProxyFigures) -> String {
     let bench = &figures.bench;
     let mut text = format!(
-        "{} B round trips and {} MB in bulk over one connection; medians of {} turns\n\n",
+        "{} B round trips and {} MB in bulk over one connection; medians of {}\n\n",
         bench.message_bytes,
         bench.bulk_bytes / 1_000_000,
-        bench.rounds
+        counted(bench.rounds, "turn")
     );
     let _ = writeln!(text, "{:<16} {:>10} {:>10} {:>10}", "", "direct", "proxied", "added");
     let us = |of: fn(&Round) -> f64| {
