@@ -38,6 +38,7 @@ use tokio::task::JoinHandle;
 
 mod api;
 mod applier;
+mod dir_lock;
 mod driver;
 mod error;
 mod failure;
@@ -54,7 +55,7 @@ mod view;
 mod wal_thread;
 mod wire;
 
-pub use error::NodeError;
+pub use error::{Members, NodeError};
 pub use failure::{LEADER_TRAILER, OUTCOME_TRAILER};
 pub use logging::init_logging;
 pub use options::NodeOptions;
@@ -85,8 +86,9 @@ pub async fn run(
 ) -> Result<(), NodeError> {
     options.check()?;
     parent::tie(options.parent)?;
-    let data = DataDir::open(&options.data, options.id, options.cluster_id)?;
+    let mut data = DataDir::open(&options.data, &options.claim())?;
     let (wal, replay) = open_wal(&options, &data).await?;
+    data.log_opened()?;
     let sockets = Sockets::bind(&options)?;
     let address = |address: SocketAddr| address.to_string();
     tracing::info!(
@@ -105,7 +107,9 @@ async fn open_wal(
     options: &NodeOptions,
     data: &DataDir,
 ) -> Result<(Wal<RealDisk>, Replay), NodeError> {
-    let (path, wal_options) = (data.wal(), WalOptions::new(options.cluster_id, options.id));
+    let mut wal_options = WalOptions::new(options.cluster_id, options.id);
+    wal_options.must_exist = data.has_log();
+    let path = data.wal();
     let opening =
         tokio::task::spawn_blocking(move || Wal::open(RealDisk::open(&path)?, wal_options));
     let (wal, replay) = opening.await.map_err(|_| NodeError::Crashed("recovery"))??;
@@ -124,7 +128,7 @@ async fn open_wal(
 
 /// The parts of a running node that have to be watched and ended.
 struct Node {
-    /// Holds the lock on the data directory.
+    /// Holds the lock on the data directory, as does the thread of the log.
     _data: DataDir,
     inbox: Inbox,
     view: Arc<View>,
@@ -153,12 +157,13 @@ impl Node {
         applier.start_thread(queue, inbox.clone())?;
         let outboxes: BTreeMap<_, _> =
             options.peers.keys().map(|id| (*id, Outbox::new(Arc::clone(&metrics)))).collect();
+        let (bugs, lock) = (options.bugs, data.lock());
         let driver = Driver {
             raft: new_raft(options, replay),
             origin: origin(),
-            bugs: options.bugs,
+            bugs,
             numbers: RequestNumbers::new(options.id, data.incarnation()),
-            wal: wal_thread::spawn(wal, inbox.clone(), Arc::clone(&metrics), options.bugs)?,
+            wal: wal_thread::spawn(wal, lock, inbox.clone(), Arc::clone(&metrics), bugs)?,
             applier,
             outboxes: outboxes.clone(),
             view: Arc::clone(&view),
@@ -167,9 +172,7 @@ impl Node {
             waiting: Waiting::default(),
         };
         let links = dialers(options, &data, &inbox, outboxes);
-        let members = options.peers.keys().copied().collect();
-        let (id, cluster) = (options.id, options.cluster_id);
-        let peers = PeerService::new(id, cluster, members, inbox.clone(), Arc::clone(&metrics));
+        let peers = PeerService::new(options.claim(), inbox.clone(), Arc::clone(&metrics));
         let work = services::core(driver, inputs, links, sockets.peer, peers);
         let core = driver::on_own_thread("core", work)
             .map_err(|source| NodeError::System { what: "core thread", source })?;
@@ -239,8 +242,7 @@ fn dialers(
     let dialer = |(peer, address): (&NodeId, &SocketAddr)| Dialer {
         peer: *peer,
         address: *address,
-        id: options.id,
-        cluster: options.cluster_id,
+        claim: options.claim(),
         incarnation: data.incarnation(),
         outbox: outboxes.remove(peer).expect("every peer has an outbox"),
         inbox: inbox.clone(),

@@ -1,10 +1,10 @@
 //! The write-ahead log: what this node promised, on disk before it promises.
 //!
 //! Owns the log's files: their format, their order, when they are synced, and what is believed after a crash. Refuses to
-//! own what the entries mean, when to sync (the shell groups writes), and which entries are committed.
+//! own what the entries mean, when to sync (the shell groups writes), which entries are committed, and that only one
+//! process uses the directory (the shell has a lock).
 //!
 //! ```text
-//!   DATA/LOCK                     held by the one process that uses the directory
 //!   DATA/0000000000000001.wal     segments, 16 MiB each unless a batch is longer
 //!   DATA/0000000000000002.wal
 //!
@@ -64,6 +64,7 @@
 mod disk;
 mod error;
 mod format;
+#[cfg(test)]
 mod memory;
 mod real;
 mod recovery;
@@ -72,7 +73,7 @@ mod window;
 
 pub use disk::{Disk, DiskFile};
 pub use error::WalError;
-pub use memory::{Crash, Fault, MemDisk, MemFile};
+pub(crate) use real::create_durably;
 pub use real::{RealDisk, RealFile};
 pub use recovery::{Replay, TornTail};
 pub use wal::{BATCH_BYTES_MAX, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN, Wal, WalOptions};

@@ -120,7 +120,7 @@ async fn two_nodes_never_share_a_data_directory() {
     let mut command = other.command_with(1, &[("--data", &data)]);
     let (code, log) = run_to_end(&mut command).await;
     assert_eq!(code, Some(INTERNAL));
-    assert!(only_error(&log).contains("in use by another node"), "{log}");
+    assert!(only_error(&log).contains("is in use by process "), "{log}");
     cluster.kv(1).put(put("k", "the first one goes on")).await.unwrap();
 }
 
@@ -130,8 +130,48 @@ async fn the_directory_of_another_cluster_is_refused() {
     cluster.leader().await;
     cluster.terminate(1).await;
     let (code, log) = run_to_end(&mut cluster.command_with(1, &[("--cluster-id", "77")])).await;
-    assert_eq!(code, Some(INTERNAL));
+    assert_eq!(code, Some(USAGE));
     assert!(only_error(&log).contains("belongs to node n1 of cluster 0x1"), "{log}");
+}
+
+#[tokio::test]
+async fn a_member_of_three_started_without_its_peers_does_not_lead_itself() {
+    let mut cluster = TestCluster::start("alone", 3, &[]);
+    cluster.leader().await;
+    cluster.terminate(1).await;
+    let alone = TestCluster::new("alone-other", 1, &[]);
+    let data = cluster.data(1).display().to_string();
+    let (code, log) = run_to_end(&mut alone.command_with(1, &[("--data", &data)])).await;
+    assert_eq!(code, Some(USAGE));
+    let error = only_error(&log);
+    assert!(error.contains("belongs to a cluster of n1, n2, n3"), "{error}");
+    assert!(error.contains("but this start names n1;"), "{error}");
+    cluster.start_node(1);
+    cluster.leader().await;
+}
+
+#[tokio::test]
+async fn a_node_that_lost_its_log_does_not_come_back_empty() {
+    let mut cluster = TestCluster::start("lost-log", 1, &[]);
+    cluster.leader().await;
+    cluster.kv(1).put(put("k", "v")).await.unwrap();
+    cluster.terminate(1).await;
+    let (wal, kept) = (cluster.data(1).join("wal"), cluster.data(1).join("kept"));
+    std::fs::rename(&wal, &kept).unwrap();
+    // Gone, and then created anew by the attempt before.
+    for _ in 0..2 {
+        let (code, log) = run_to_end(&mut cluster.command(1)).await;
+        assert_eq!(code, Some(INTERNAL));
+        let error = only_error(&log);
+        assert!(error.contains(wal.to_str().unwrap()), "{error}");
+        assert!(error.contains("must not come back under its old id"), "{error}");
+    }
+    std::fs::remove_dir(&wal).unwrap();
+    std::fs::rename(&kept, &wal).unwrap();
+    cluster.start_node(1);
+    cluster.leader().await;
+    let read = cluster.kv(1).range(get("k")).await.unwrap();
+    assert_eq!(values(read.get_ref()), ["v"]);
 }
 
 #[tokio::test]

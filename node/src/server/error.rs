@@ -1,6 +1,8 @@
 //! Why a node does not start, or stops by itself.
 
+use std::collections::BTreeSet;
 use std::error::Error;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,12 +37,14 @@ pub enum NodeError {
     },
     /// Another node runs in the same data directory: stop it, or use another one.
     #[error(
-        "data directory {path} is in use by another node; stop that one or use another directory",
+        "data directory {path} is in use by {holder}; stop that one or use another directory",
         path = path.display()
     )]
     DataDirLocked {
         /// The data directory.
         path: PathBuf,
+        /// The process that has it, as far as it can be told.
+        holder: String,
     },
     /// The data directory belongs to another node or cluster: it must not be mixed up.
     #[error(
@@ -60,10 +64,26 @@ pub enum NodeError {
         /// And of which cluster.
         found_cluster: u64,
     },
+    /// The data directory is this node's, but as a member of another set of nodes. With fewer of them it could commit
+    /// what the rest have never seen.
+    #[error(
+        "data directory {path} belongs to a cluster of {found}, but this start names {members}; the members of a \
+         cluster never change: name the same ones (one --peer-of for each but this node), or use an empty directory \
+         for another cluster",
+        path = path.display()
+    )]
+    OtherMembers {
+        /// The data directory.
+        path: PathBuf,
+        /// Those of this start.
+        members: Members,
+        /// Those of the first start.
+        found: Members,
+    },
     /// The identity file cannot be understood: the directory was damaged or is not a node's.
     #[error(
-        "{path}: {reason}; the directory is damaged or not a node's: restore it, or let this member start over \
-         under a new id",
+        "{path}: {reason}; the directory is damaged or not a node's: restore it, or keep this node stopped (a majority \
+         goes on without it); empty and under its old id it would have forgotten its votes",
         path = path.display()
     )]
     DamagedIdentity {
@@ -107,14 +127,38 @@ pub enum NodeError {
     },
 }
 
+/// Nodes, for a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members(pub BTreeSet<NodeId>);
+
+impl fmt::Display for Members {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, member) in self.0.iter().enumerate() {
+            let separator = if position == 0 { "" } else { ", " };
+            write!(out, "{separator}{member}")?;
+        }
+        Ok(())
+    }
+}
+
 impl NodeError {
     /// Whether the caller asked for something impossible (exit code 254), rather than something having failed (255).
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Options(_))
+        matches!(self, Self::Options(_) | Self::ForeignDataDir { .. } | Self::OtherMembers { .. })
     }
 
     /// What to do about it, where the text of the error does not say so.
     pub fn remedy(&self) -> Option<&'static str> {
+        if let Self::Listen { source, .. } = self {
+            return match source.kind() {
+                ErrorKind::AddrInUse => Some("stop what uses the port, or use another one"),
+                ErrorKind::PermissionDenied => {
+                    Some("use a port above 1023: the lower ones are for privileged users")
+                }
+                ErrorKind::AddrNotAvailable => Some("use an address that this machine has"),
+                _ => None,
+            };
+        }
         let mut cause = Some(self as &(dyn Error + 'static));
         while let Some(error) = cause {
             match error.downcast_ref::<io::Error>().map(io::Error::kind) {
@@ -128,12 +172,24 @@ impl NodeError {
                 Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
                     return Some("let this user read and write there, or use another directory");
                 }
-                Some(ErrorKind::AddrInUse) => {
-                    return Some("stop what uses the port, or use another one");
-                }
                 _ => cause = error.source(),
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_and_a_directory_need_different_permissions() {
+        let denied = || io::Error::from(ErrorKind::PermissionDenied);
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let port = NodeError::Listen { purpose: "clients", address, source: denied() };
+        assert!(port.remedy().unwrap().contains("port above 1023"), "{:?}", port.remedy());
+        let directory = NodeError::DataDir { path: PathBuf::from("data"), source: denied() };
+        assert!(directory.remedy().unwrap().contains("directory"), "{:?}", directory.remedy());
     }
 }

@@ -1,69 +1,124 @@
 //! Whose data directory this is, that only one node uses it, and how often it has started.
 //!
 //! ```text
-//!   DIR/lock        held (flock) for as long as the node lives; the kernel lets go of it even after SIGKILL
-//!   DIR/identity    format, cluster, node, incarnation; replaced as a whole at every start
+//!   DIR/lock        held (flock) for as long as the node lives; names the process
+//!   DIR/identity    cluster, node, members, incarnation; replaced as a whole at every start: see record.rs
 //!   DIR/wal/        the write-ahead log, see crate::storage
 //! ```
 //!
 //! The incarnation counts starts. It is written, synced and renamed into place before the node does anything that the
 //! outside could see, so no two lives of a node ever share one. Two things hang on it: request ids, which must never be
 //! used twice ([`RequestNumbers`]), and the peers' right to ignore what an earlier life of this node still has in flight.
+//!
+//! The members are those of the first start. A node that came back as a member of something smaller could commit alone
+//! what the others have never seen.
+//!
+//! That there is a log is written down before the log holds anything. So a log that is gone is noticed, and not taken for
+//! one that never was: the node would have forgotten its votes and what it acknowledged.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock};
+mod record;
 
-use super::error::NodeError;
+use record::Record;
+
+use super::dir_lock::{DirLock, LockError};
+use super::error::{Members, NodeError};
 use crate::raft::{NodeId, RequestId};
+use crate::storage::create_durably;
 
-/// First line of the identity file.
-const FORMAT: &str = "rashomon-node 1";
 /// Bits of a request number that count within one incarnation: at a million requests a second it takes twelve days to
 /// use up 2^40, and the 2^24 incarnations that remain are a restart a second for half a year.
 const COUNTER_BITS: u32 = 40;
 /// The highest incarnation that leaves room for the counter.
 const INCARNATION_MAX: u64 = (1 << (u64::BITS - COUNTER_BITS)) - 1;
 
-/// A data directory that this process owns until the value is dropped.
+/// Who starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// The cluster.
+    pub(super) cluster: u64,
+    /// The node.
+    pub(super) id: NodeId,
+    /// All members, this node included.
+    pub(super) members: BTreeSet<NodeId>,
+}
+
+/// A data directory that this process owns until the value, and every copy of its lock, is dropped.
 #[derive(Debug)]
 pub(super) struct DataDir {
     path: PathBuf,
-    incarnation: u64,
-    /// Holds the lock; never read.
-    _lock: File,
+    record: Record,
+    lock: Arc<DirLock>,
 }
 
 impl DataDir {
     /// Takes the directory into use: creates what is missing, locks it, checks whose it is, and counts this start.
-    pub(super) fn open(path: &Path, id: NodeId, cluster: u64) -> Result<Self, NodeError> {
-        fs::create_dir_all(path).map_err(|source| at(path, source))?;
-        let lock = take_lock(path)?;
+    pub(super) fn open(path: &Path, claim: &Claim) -> Result<Self, NodeError> {
+        create_durably(path).map_err(|source| at(path, source))?;
+        let lock = Arc::new(take_lock(path)?);
         let file = path.join("identity");
-        let last = match fs::read_to_string(&file) {
-            Ok(text) => parse(&text, path, &file, id, cluster)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => first_start(path, &file)?,
+        let mut record = match fs::read(&file) {
+            Ok(bytes) => checked(&bytes, path, &file, claim)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                first_start(path, &file, claim)?
+            }
             Err(source) => return Err(at(&file, source)),
         };
-        let incarnation = last + 1;
-        if incarnation > INCARNATION_MAX {
-            let reason = format!("this node has started {last} times, which is all it can count");
+        if record.incarnation >= INCARNATION_MAX {
+            let starts = record.incarnation;
+            let reason = format!("this node has started {starts} times, which is all it can count");
             return Err(NodeError::DamagedIdentity { path: file, reason });
         }
-        write(path, &file, &render(id, cluster, incarnation))?;
-        Ok(Self { path: path.to_path_buf(), incarnation, _lock: lock })
+        record.incarnation += 1;
+        let dir = Self { path: path.to_path_buf(), record, lock };
+        dir.write()?;
+        Ok(dir)
     }
 
     /// How many times the node has started, this time included.
     pub(super) fn incarnation(&self) -> u64 {
-        self.incarnation
+        self.record.incarnation
     }
 
     /// Where the write-ahead log lives.
     pub(super) fn wal(&self) -> PathBuf {
         self.path.join("wal")
+    }
+
+    /// Whether there must be a log, as one was opened here before.
+    pub(super) fn has_log(&self) -> bool {
+        self.record.has_log
+    }
+
+    /// From now on there must be a log. Call before anything is written to it.
+    pub(super) fn log_opened(&mut self) -> Result<(), NodeError> {
+        if self.record.has_log {
+            return Ok(());
+        }
+        self.record.has_log = true;
+        self.write()
+    }
+
+    /// For whoever may outlive this value and still writes to the directory.
+    pub(super) fn lock(&self) -> Arc<DirLock> {
+        Arc::clone(&self.lock)
+    }
+
+    /// Replaces the file as a whole and makes that durable: after a crash the old or the new one is there.
+    fn write(&self) -> Result<(), NodeError> {
+        let (file, new) = (self.path.join("identity"), self.path.join("identity.new"));
+        let mut out = File::create(&new).map_err(|source| at(&new, source))?;
+        out.write_all(self.record.render().as_bytes())
+            .and_then(|()| out.sync_all())
+            .map_err(|source| at(&new, source))?;
+        fs::rename(&new, &file).map_err(|source| at(&file, source))?;
+        let synced = File::open(&self.path).and_then(|dir| dir.sync_all());
+        synced.map_err(|source| at(&self.path, source))
     }
 }
 
@@ -92,74 +147,46 @@ impl RequestNumbers {
     }
 }
 
-fn take_lock(path: &Path) -> Result<File, NodeError> {
+fn take_lock(path: &Path) -> Result<DirLock, NodeError> {
     let file = path.join("lock");
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&file)
-        .map_err(|source| at(&file, source))?;
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(NodeError::DataDirLocked { path: path.to_path_buf() })
-        }
-        Err(errno) => Err(at(&file, errno.into())),
-    }
+    DirLock::take(&file).map_err(|error| match error {
+        LockError::Held(holder) => NodeError::DataDirLocked { path: path.to_path_buf(), holder },
+        LockError::Io(source) => at(&file, source),
+    })
 }
 
 /// No identity: fine in a new directory. Next to a log it is not, since a count that starts over could name two
 /// requests alike.
-fn first_start(path: &Path, file: &Path) -> Result<u64, NodeError> {
+fn first_start(path: &Path, file: &Path, claim: &Claim) -> Result<Record, NodeError> {
     let wal = path.join("wal");
     let is_empty = match fs::read_dir(&wal) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => true,
         Err(error) => return Err(at(&wal, error)),
     };
-    if is_empty {
-        return Ok(0);
+    if !is_empty {
+        let reason = "missing, although there is a write-ahead log".to_owned();
+        return Err(NodeError::DamagedIdentity { path: file.to_path_buf(), reason });
     }
-    let reason = "missing, although there is a write-ahead log".to_owned();
-    Err(NodeError::DamagedIdentity { path: file.to_path_buf(), reason })
+    let Claim { cluster, id, members } = claim.clone();
+    Ok(Record { cluster, node: id, members, incarnation: 0, has_log: false })
 }
 
-fn render(id: NodeId, cluster: u64, incarnation: u64) -> String {
-    format!("{FORMAT}\ncluster {cluster}\nnode {}\nincarnation {incarnation}\n", id.0)
-}
-
-/// The last incarnation, once the file is found to be this node's.
-fn parse(text: &str, path: &Path, file: &Path, id: NodeId, cluster: u64) -> Result<u64, NodeError> {
-    let damaged = |reason: String| NodeError::DamagedIdentity { path: file.to_path_buf(), reason };
-    let mut lines = text.lines();
-    if lines.next() != Some(FORMAT) {
-        return Err(damaged(format!("the first line is not {FORMAT:?}")));
-    }
-    let mut number = |name: &str| {
-        lines
-            .next()
-            .and_then(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<u64>().ok())
-            .ok_or_else(|| damaged(format!("no line \"{name} NUMBER\" where there should be")))
-    };
-    let (found_cluster, found_id, last) =
-        (number("cluster")?, NodeId(number("node")?), number("incarnation")?);
-    if (found_id, found_cluster) != (id, cluster) {
-        let path = path.to_path_buf();
+/// What the file says, once it is found to be this node's.
+fn checked(bytes: &[u8], path: &Path, file: &Path, claim: &Claim) -> Result<Record, NodeError> {
+    let damaged = |reason| NodeError::DamagedIdentity { path: file.to_path_buf(), reason };
+    let record = Record::parse(bytes).map_err(damaged)?;
+    let path = path.to_path_buf();
+    let Claim { cluster, id, ref members } = *claim;
+    if (record.node, record.cluster) != (id, cluster) {
+        let (found_id, found_cluster) = (record.node, record.cluster);
         return Err(NodeError::ForeignDataDir { path, id, cluster, found_id, found_cluster });
     }
-    Ok(last)
-}
-
-/// Replaces the file as a whole and makes that durable: after a crash the old or the new one is there.
-fn write(path: &Path, file: &Path, text: &str) -> Result<(), NodeError> {
-    let new = path.join("identity.new");
-    let mut out = File::create(&new).map_err(|source| at(&new, source))?;
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.sync_all())
-        .map_err(|source| at(&new, source))?;
-    fs::rename(&new, file).map_err(|source| at(file, source))?;
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(|source| at(path, source))
+    if record.members != *members {
+        let (members, found) = (Members(members.clone()), Members(record.members));
+        return Err(NodeError::OtherMembers { path, members, found });
+    }
+    Ok(record)
 }
 
 fn at(path: &Path, source: io::Error) -> NodeError {
@@ -173,11 +200,15 @@ mod tests {
     const CLUSTER: u64 = 7;
     const ID: NodeId = NodeId(2);
 
+    fn claim() -> Claim {
+        Claim { cluster: CLUSTER, id: ID, members: [1, 2, 3].map(NodeId).into() }
+    }
+
     #[test]
     fn every_start_is_counted() {
         let dir = tempfile::tempdir().unwrap();
         for expected in 1..=3 {
-            let data = DataDir::open(&dir.path().join("new"), ID, CLUSTER).unwrap();
+            let data = DataDir::open(&dir.path().join("new"), &claim()).unwrap();
             assert_eq!(data.incarnation(), expected);
         }
     }
@@ -185,33 +216,90 @@ mod tests {
     #[test]
     fn a_second_node_is_kept_out_until_the_first_is_gone() {
         let dir = tempfile::tempdir().unwrap();
-        let first = DataDir::open(dir.path(), ID, CLUSTER).unwrap();
-        let second = DataDir::open(dir.path(), ID, CLUSTER);
-        assert!(matches!(second, Err(NodeError::DataDirLocked { .. })), "{second:?}");
+        let first = DataDir::open(dir.path(), &claim()).unwrap();
+        let still_writing = first.lock();
+        let refused = |second: Result<DataDir, NodeError>| {
+            let error = second.unwrap_err();
+            assert!(matches!(error, NodeError::DataDirLocked { .. }), "{error}");
+            let holder = format!("in use by process {}", std::process::id());
+            assert!(error.to_string().contains(&holder), "{error}");
+        };
+        refused(DataDir::open(dir.path(), &claim()));
         drop(first);
-        assert_eq!(DataDir::open(dir.path(), ID, CLUSTER).unwrap().incarnation(), 2);
+        refused(DataDir::open(dir.path(), &claim()));
+        drop(still_writing);
+        assert_eq!(DataDir::open(dir.path(), &claim()).unwrap().incarnation(), 2);
     }
 
     #[test]
     fn the_directory_of_another_node_or_cluster_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        drop(DataDir::open(dir.path(), ID, CLUSTER).unwrap());
-        for (id, cluster) in [(NodeId(3), CLUSTER), (ID, CLUSTER + 1)] {
-            let error = DataDir::open(dir.path(), id, cluster).unwrap_err();
+        drop(DataDir::open(dir.path(), &claim()).unwrap());
+        for other in [Claim { id: NodeId(3), ..claim() }, Claim { cluster: CLUSTER + 1, ..claim() }]
+        {
+            let error = DataDir::open(dir.path(), &other).unwrap_err();
             assert!(matches!(error, NodeError::ForeignDataDir { .. }), "{error}");
+            assert!(error.is_usage());
         }
-        assert_eq!(DataDir::open(dir.path(), ID, CLUSTER).unwrap().incarnation(), 2);
+        assert_eq!(DataDir::open(dir.path(), &claim()).unwrap().incarnation(), 2);
+    }
+
+    #[test]
+    fn a_member_of_three_does_not_come_back_alone_or_in_other_company() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(DataDir::open(dir.path(), &claim()).unwrap());
+        for members in [vec![2], vec![1, 2], vec![1, 2, 4], vec![1, 2, 3, 4]] {
+            let members = members.into_iter().map(NodeId).collect();
+            let error = DataDir::open(dir.path(), &Claim { members, ..claim() }).unwrap_err();
+            assert!(error.is_usage(), "{error}");
+            assert!(error.to_string().contains("belongs to a cluster of n1, n2, n3"), "{error}");
+        }
+        assert_eq!(DataDir::open(dir.path(), &claim()).unwrap().incarnation(), 2);
+    }
+
+    #[test]
+    fn that_a_log_was_opened_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut data = DataDir::open(dir.path(), &claim()).unwrap();
+        assert!(!data.has_log());
+        data.log_opened().unwrap();
+        drop(data);
+        let data = DataDir::open(dir.path(), &claim()).unwrap();
+        assert!(data.has_log());
+        assert_eq!(data.incarnation(), 2);
     }
 
     #[test]
     fn a_damaged_identity_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        drop(DataDir::open(dir.path(), ID, CLUSTER).unwrap());
+        drop(DataDir::open(dir.path(), &claim()).unwrap());
         let whole = fs::read_to_string(dir.path().join("identity")).unwrap();
-        for text in ["", "something else\n", &whole[..whole.len() - 4], &whole.replace('2', "x")] {
+        let overflowing = whole.replace("incarnation 1\n", &format!("incarnation {}\n", u64::MAX));
+        for text in ["", "something else\n", &whole[..whole.len() - 4], &overflowing] {
             fs::write(dir.path().join("identity"), text).unwrap();
-            let error = DataDir::open(dir.path(), ID, CLUSTER).unwrap_err();
+            let error = DataDir::open(dir.path(), &claim()).unwrap_err();
             assert!(matches!(error, NodeError::DamagedIdentity { .. }), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_last_incarnation_is_not_followed_by_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut data = DataDir::open(dir.path(), &claim()).unwrap();
+        for (incarnation, fits) in
+            [(INCARNATION_MAX - 1, true), (INCARNATION_MAX, false), (u64::MAX, false)]
+        {
+            data.record.incarnation = incarnation;
+            data.write().unwrap();
+            drop(data);
+            let again = DataDir::open(dir.path(), &claim());
+            assert_eq!(again.is_ok(), fits, "{again:?}");
+            drop(again);
+            data = DataDir {
+                path: dir.path().to_path_buf(),
+                record: first_start(dir.path(), dir.path(), &claim()).unwrap(),
+                lock: Arc::new(take_lock(dir.path()).unwrap()),
+            };
         }
     }
 
@@ -219,10 +307,10 @@ mod tests {
     fn a_log_without_identity_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("wal")).unwrap();
-        drop(DataDir::open(dir.path(), ID, CLUSTER).unwrap());
+        drop(DataDir::open(dir.path(), &claim()).unwrap());
         fs::remove_file(dir.path().join("identity")).unwrap();
         fs::write(dir.path().join("wal/segment"), b"x").unwrap();
-        let error = DataDir::open(dir.path(), ID, CLUSTER).unwrap_err();
+        let error = DataDir::open(dir.path(), &claim()).unwrap_err();
         assert!(error.to_string().contains("missing"), "{error}");
     }
 

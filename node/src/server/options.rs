@@ -1,11 +1,12 @@
 //! What a node is started with, and what can be wrong with it before anything is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::NodeError;
+use super::identity::Claim;
 use crate::bugs::Bugs;
 use crate::raft::{Config, Nanos, NodeId};
 
@@ -68,11 +69,21 @@ impl NodeOptions {
         Ok(())
     }
 
+    /// All members, this node included.
+    pub(super) fn members(&self) -> BTreeSet<NodeId> {
+        self.peers.keys().copied().chain([self.id]).collect()
+    }
+
+    /// What the data directory has to agree with.
+    pub(super) fn claim(&self) -> Claim {
+        Claim { cluster: self.cluster_id, id: self.id, members: self.members() }
+    }
+
     /// The core's share of the options.
     pub(super) fn raft_config(&self) -> Config {
         Config {
             id: self.id,
-            members: self.peers.keys().copied().chain([self.id]).collect(),
+            members: self.members(),
             election_timeout: nanos(self.election_timeout),
             heartbeat: nanos(self.heartbeat),
             seed: self.seed,

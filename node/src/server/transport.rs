@@ -29,7 +29,7 @@ pub(super) use dial::{Dialer, run_link};
 pub(super) use outbox::Outbox;
 
 /// Version of `raft.proto`; nodes of different versions refuse each other.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 /// HTTP/2 window of a stream.
 pub(super) const STREAM_WINDOW: u32 = 16 * 1024 * 1024;
 /// HTTP/2 window of a connection.

@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::dir_lock::DirLock;
 use super::error::NodeError;
 use super::inbox::{Inbox, Input};
 use super::metrics::Metrics;
@@ -71,9 +72,11 @@ impl WalThread {
     }
 }
 
-/// Starts the thread. It ends when it is asked to, after everything queued is on disk, or at the first failure.
+/// Starts the thread. It ends when it is asked to, after everything queued is on disk, or at the first failure. Until
+/// then it keeps the `lock`: a node may give up a thread that hangs in the disk, but no other must write meanwhile.
 pub(super) fn spawn(
     wal: Wal<RealDisk>,
+    lock: Arc<DirLock>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
     bugs: Bugs,
@@ -81,6 +84,7 @@ pub(super) fn spawn(
     let (sender, jobs) = channel();
     let lazy = bugs.has(Bug::AckBeforeFsync);
     let thread = std::thread::Builder::new().name("wal".to_owned()).spawn(move || {
+        let _locked = lock;
         let _farewell = Farewell(inbox.clone());
         let mut writer = Writer { wal, jobs, inbox, metrics };
         let end = if lazy { writer.run_lazily() } else { writer.run() };
@@ -174,7 +178,8 @@ mod tests {
 
     fn start(dir: &tempfile::TempDir, bugs: Bugs) -> (WalThread, UnboundedReceiver<Input>) {
         let (inbox, inputs) = Inbox::new();
-        (spawn(open(dir).0, inbox, Arc::default(), bugs).unwrap(), inputs)
+        let lock = Arc::new(DirLock::take(&dir.path().join("lock")).unwrap());
+        (spawn(open(dir).0, lock, inbox, Arc::default(), bugs).unwrap(), inputs)
     }
 
     fn job(io: u64) -> WalJob {

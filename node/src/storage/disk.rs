@@ -4,7 +4,7 @@ use std::io;
 
 /// One flat directory of files.
 ///
-/// Creating, renaming and removing are visible at once but survive a crash only after [`sync_dir`](Self::sync_dir).
+/// Creating and removing are visible at once but survive a crash only after [`sync_dir`](Self::sync_dir).
 pub trait Disk {
     /// An open file.
     type File: DiskFile;
@@ -18,13 +18,10 @@ pub trait Disk {
     /// Creates an empty file; fails if the name exists.
     fn create(&mut self, name: &str) -> io::Result<Self::File>;
 
-    /// Gives a file another name, replacing any that has it.
-    fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
-
     /// Removes a file.
     fn remove(&mut self, name: &str) -> io::Result<()>;
 
-    /// Makes all creations, renamings and removals durable.
+    /// Makes all creations and removals durable.
     fn sync_dir(&mut self) -> io::Result<()>;
 
     /// How a person finds the file, for error messages.

@@ -1,7 +1,6 @@
 //! Why the log could not be opened or written.
 
 use std::io;
-use std::path::PathBuf;
 
 use crate::raft::{LogIndex, NodeId};
 
@@ -22,8 +21,8 @@ pub enum WalError {
     /// or votes.
     #[error(
         "{file} is damaged at byte {offset}: {reason}; this part of the log had been synced, so nothing was cut off. \
-         Restore the file from a copy, or keep this node stopped (a majority goes on without it) and replace it by a \
-         node with a new id; emptying the directory and keeping the id would let it forget its votes"
+         Restore the file from a copy, or keep this node stopped (a majority goes on without it); emptying the directory \
+         and keeping the id would let it forget its votes"
     )]
     Corrupt {
         /// The file.
@@ -62,13 +61,15 @@ pub enum WalError {
         /// What this build reads and writes.
         supported: u32,
     },
-    /// Another process uses the directory.
-    #[error("{} is in use by {holder}: two processes must not share a data directory", directory.display())]
-    Locked {
-        /// The directory.
-        directory: PathBuf,
-        /// The process that holds it, as far as it can be told.
-        holder: String,
+    /// There was a log, and it is gone: with it went votes and acknowledged entries.
+    #[error(
+        "{directory} holds no log, although this node has written one there: it is lost, or not mounted. Restore the \
+         directory as it was when the node stopped, or keep this node stopped (a majority goes on without it); a node \
+         that lost its disk must not come back under its old id, as it has forgotten its votes and what it acknowledged"
+    )]
+    Lost {
+        /// Where it was.
+        directory: String,
     },
     /// An earlier write or sync failed, so nobody knows what is durable.
     #[error(

@@ -18,7 +18,7 @@ use super::{Disk, DiskFile};
 
 /// What a crash does to bytes and names that were not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Crash {
+pub(super) enum Crash {
     /// None of them survives.
     LoseUnsynced,
     /// All of them survive.
@@ -29,7 +29,7 @@ pub enum Crash {
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(super) enum Fault {
     /// An I/O error. A failed flush leaves the bytes visible, but takes them for clean: the next flush succeeds without
     /// them, and they are not on the platter.
     Eio,
@@ -45,13 +45,13 @@ pub enum Fault {
 
 /// The disk. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
-pub struct MemDisk {
+pub(super) struct MemDisk {
     state: Arc<Mutex<State>>,
 }
 
 /// An open file of a [`MemDisk`]; dead after a kill or crash.
 #[derive(Debug)]
-pub struct MemFile {
+pub(super) struct MemFile {
     disk: MemDisk,
     inode: u64,
     incarnation: u64,
@@ -80,23 +80,22 @@ struct Content {
 #[derive(Debug, Clone)]
 enum NameChange {
     Create(String, u64),
-    Rename(String, String),
     Remove(String),
 }
 
 impl MemDisk {
     /// An empty disk.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
     /// The process dies, the machine goes on: buffers of open files are lost, the page cache is not.
-    pub fn kill(&self) {
+    pub(super) fn kill(&self) {
         self.lock().incarnation += 1;
     }
 
     /// The machine dies.
-    pub fn crash(&self, crash: Crash) {
+    pub(super) fn crash(&self, crash: Crash) {
         let mut state = self.lock();
         let mut coin = Coin::new(crash);
         state.incarnation += 1;
@@ -114,17 +113,17 @@ impl MemDisk {
     }
 
     /// Makes the call with this number fail.
-    pub fn fail_at(&self, call: u64, fault: Fault) {
+    pub(super) fn fail_at(&self, call: u64, fault: Fault) {
         self.lock().faults.insert(call, fault);
     }
 
     /// How many calls that change something were made so far.
-    pub fn calls(&self) -> u64 {
+    pub(super) fn calls(&self) -> u64 {
         self.lock().calls
     }
 
     /// Flips one bit of a file, wherever it is held.
-    pub fn flip_bit(&self, name: &str, byte: usize, bit: u8) {
+    pub(super) fn flip_bit(&self, name: &str, byte: usize, bit: u8) {
         self.edit(name, |content| {
             for layer in [&mut content.cache, &mut content.platter] {
                 layer[byte] ^= 1 << bit;
@@ -133,14 +132,14 @@ impl MemDisk {
     }
 
     /// The file as a reader would see it.
-    pub fn content(&self, name: &str) -> Vec<u8> {
+    pub(super) fn content(&self, name: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.edit(name, |content| bytes.clone_from(&content.cache));
         bytes
     }
 
     /// Replaces a file's content, durably, without a call; creates it if need be.
-    pub fn plant(&self, name: &str, bytes: &[u8]) {
+    pub(super) fn plant(&self, name: &str, bytes: &[u8]) {
         let mut state = self.lock();
         let inode = state.names.get(name).copied().unwrap_or(state.files.len() as u64);
         state.names.insert(name.to_owned(), inode);
@@ -207,11 +206,6 @@ impl NameChange {
             Self::Create(name, inode) => {
                 names.insert(name.clone(), *inode);
             }
-            Self::Rename(from, to) => {
-                if let Some(inode) = names.remove(from) {
-                    names.insert(to.clone(), inode);
-                }
-            }
             Self::Remove(name) => {
                 names.remove(name);
             }
@@ -277,12 +271,6 @@ impl Disk for MemDisk {
         state.files.insert(inode, Content::default());
         drop(state);
         self.open(name)
-    }
-
-    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.lock();
-        state.inode(from)?;
-        state.change_names(NameChange::Rename(from.to_owned(), to.to_owned()))
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {

@@ -1,27 +1,22 @@
 //! A directory of the operating system.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::{Disk, DiskFile, WalError};
 
-const LOCK_FILE: &str = "LOCK";
-
-/// A directory that this process, and no other, uses. The lock ends with the value, or with the process.
+/// A directory that no other process uses, which the caller has to see to.
 #[derive(Debug)]
 pub struct RealDisk {
     directory: PathBuf,
     /// Kept open for `sync_dir`.
     handle: File,
-    _lock: File,
 }
 
 impl RealDisk {
-    /// Opens `directory`, creating it (and its parents) if need be, and locks it.
+    /// Opens `directory`, creating it (and its parents) if need be.
     pub fn open(directory: &Path) -> Result<Self, WalError> {
         let failed = |action: &'static str, path: &Path| {
             let file = path.display().to_string();
@@ -29,56 +24,40 @@ impl RealDisk {
         };
         create_durably(directory).map_err(failed("create", directory))?;
         let handle = File::open(directory).map_err(failed("open", directory))?;
-        let lock = lock(directory)?;
-        Ok(Self { directory: directory.to_owned(), handle, _lock: lock })
+        Ok(Self { directory: directory.to_owned(), handle })
     }
 }
 
-/// Creates a directory whose name survives a crash.
-fn create_durably(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
+/// Creates a directory, and its parents, whose names survive a crash. That of one which is there already is made durable
+/// too: whoever created it may have died before.
+pub(crate) fn create_durably(directory: &Path) -> io::Result<()> {
+    create_and_sync(directory, &mut |parent| File::open(parent)?.sync_all())
+}
+
+fn create_and_sync(
+    directory: &Path,
+    sync: &mut impl FnMut(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let parent = match directory.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    create_durably(parent)?;
+    if directory.is_dir() {
+        return match sync(parent) {
+            // Where this process could not have created it, it is not its to make durable.
+            Err(error) if is_somebody_elses(&error) => Ok(()),
+            other => other,
+        };
+    }
+    create_and_sync(parent, sync)?;
     match fs::create_dir(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => File::open(parent)?.sync_all(),
+        _ => sync(parent),
     }
 }
 
-fn lock(directory: &Path) -> Result<File, WalError> {
-    let path = directory.join(LOCK_FILE);
-    let failed = |source| WalError::Io { action: "lock", file: path.display().to_string(), source };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let directory = directory.to_owned();
-            return Err(WalError::Locked { directory, holder: holder(&mut file) });
-        }
-        Err(error) => return Err(failed(error.into())),
-    }
-    // Only for the message above: the lock itself is the kernel's, and goes with the process.
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
-    Ok(file)
-}
-
-fn holder(file: &mut File) -> String {
-    let mut text = String::new();
-    match file.read_to_string(&mut text) {
-        Ok(_) if !text.trim().is_empty() => format!("process {}", text.trim()),
-        _ => "another process".to_owned(),
-    }
+fn is_somebody_elses(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 impl Disk for RealDisk {
@@ -103,10 +82,6 @@ impl Disk for RealDisk {
         let path = self.directory.join(name);
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         Ok(RealFile { file, buffered: Vec::new(), resized: false })
-    }
-
-    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.directory.join(from), self.directory.join(to))
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
@@ -163,5 +138,40 @@ impl DiskFile for RealFile {
     fn truncate(&mut self, size: u64) -> io::Result<()> {
         self.resized = true;
         self.file.set_len(size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn synced_for(directory: &Path) -> Vec<PathBuf> {
+        let mut synced = Vec::new();
+        let mut note = |parent: &Path| {
+            synced.push(parent.to_owned());
+            Ok(())
+        };
+        create_and_sync(directory, &mut note).unwrap();
+        assert!(directory.is_dir());
+        synced
+    }
+
+    #[test]
+    fn every_new_name_is_synced_in_its_parent_and_an_old_one_again() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = root.path().parent().unwrap();
+        let new = root.path().join("new");
+        let data = new.join("data");
+        assert_eq!(synced_for(&data), [outside, root.path(), &*new]);
+        assert_eq!(synced_for(&data), [&*new]);
+        create_durably(&data).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_somebody_else_made_is_not_ours_to_sync() {
+        let root = tempfile::tempdir().unwrap();
+        let mut denied = |_: &Path| Err(io::ErrorKind::PermissionDenied.into());
+        create_and_sync(root.path(), &mut denied).unwrap();
+        create_and_sync(&root.path().join("new"), &mut denied).unwrap_err();
     }
 }

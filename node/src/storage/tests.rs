@@ -1,8 +1,9 @@
 //! What the log must keep, and what it must refuse. `MemDisk` stands in for every way a disk can forget.
 
 use super::format::{BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES};
+use super::memory::{Crash, Fault, MemDisk};
 use super::recovery::segment_name;
-use super::{Crash, Disk, Fault, MemDisk, Replay, Wal, WalError, WalOptions};
+use super::{Disk, Replay, Wal, WalError, WalOptions};
 use crate::raft::{Entry, HardState, LogIndex, NodeId, RequestId, Term};
 
 mod crash;
@@ -229,6 +230,24 @@ fn the_log_of_another_node_or_cluster_is_refused() {
         assert!(matches!(error, WalError::Foreign { .. }), "{error}");
         assert!(error.to_string().contains("belongs to node n2 of cluster 0000000000c0ffee"));
     }
+}
+
+#[test]
+fn a_log_that_must_exist_is_not_replaced_by_an_empty_one() {
+    let again = WalOptions { must_exist: true, ..options() };
+    let gone = MemDisk::new();
+    let unfinished = MemDisk::new();
+    unfinished.plant(&segment_name(1), &[0; 20]);
+    for disk in [gone, unfinished] {
+        let before = disk.clone().list().unwrap();
+        let error = Wal::open(disk.clone(), again).unwrap_err();
+        assert!(matches!(error, WalError::Lost { .. }), "{error}");
+        assert!(error.to_string().contains("must not come back under its old id"), "{error}");
+        assert_eq!(disk.clone().list().unwrap(), before, "nothing was touched");
+    }
+    let disk = MemDisk::new();
+    let model = several_segments(&disk);
+    assert_eq!(Model::of(&Wal::open(disk, again).unwrap().1), model);
 }
 
 #[test]

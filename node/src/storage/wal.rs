@@ -29,12 +29,14 @@ pub struct WalOptions {
     pub node: NodeId,
     /// A segment that has reached this length is followed by a new one.
     pub segment_bytes: u64,
+    /// There has been a log here before, so one that is gone must not be replaced by an empty one.
+    pub must_exist: bool,
 }
 
 impl WalOptions {
-    /// With segments of [`SEGMENT_BYTES_DEFAULT`].
+    /// With segments of [`SEGMENT_BYTES_DEFAULT`], and created if it is not there.
     pub const fn new(cluster_id: u64, node: NodeId) -> Self {
-        Self { cluster_id, node, segment_bytes: SEGMENT_BYTES_DEFAULT }
+        Self { cluster_id, node, segment_bytes: SEGMENT_BYTES_DEFAULT, must_exist: false }
     }
 }
 
@@ -59,12 +61,15 @@ pub struct Wal<D: Disk> {
 }
 
 impl<D: Disk> Wal<D> {
-    /// Opens the log on `disk`, or creates it on an empty one. On return all that was replayed is durable, a torn end is
+    /// Opens the log on `disk`, or creates it on an empty one (unless it must exist). On return all that was replayed is durable, a torn end is
     /// cut off for good, and a sync mark vouches for what is left.
     pub fn open(mut disk: D, options: WalOptions) -> Result<(Self, Replay), WalError> {
         let identity = Identity { cluster: options.cluster_id, node: options.node };
         let Recovery { mut replay, tail, unfinished, mut chain, next_batch } =
             recover(&mut disk, identity)?;
+        if tail.is_none() && options.must_exist {
+            return Err(WalError::Lost { directory: disk.locate("") });
+        }
         if let Some(name) = &unfinished {
             disk.remove(name).map_err(io_error(&disk, "remove", name))?;
         }

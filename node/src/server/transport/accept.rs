@@ -1,10 +1,10 @@
 //! The receiving end of all links to this node.
 //!
-//! A stream opens with a hello. One from another cluster, for another node, from a stranger, or from an earlier
-//! incarnation of the sender than the newest that was seen is refused: its messages may be of a life whose promises are
-//! gone. A newer stream of the same sender closes the older one.
+//! A stream opens with a hello. One from another cluster, for another node, from a stranger, from a member that counts
+//! other members than this node does, or from an earlier incarnation of the sender than the newest that was seen is
+//! refused: majorities of different sets need not meet, and an earlier life's promises may be gone. A newer stream of the same sender closes the older one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
@@ -15,6 +15,8 @@ use crate::proto::raft::frame::Frame as Content;
 use crate::proto::raft::peer_server::{Peer, PeerServer};
 use crate::proto::raft::{Batch, Closed, Frame, Hello};
 use crate::raft::NodeId;
+use crate::server::error::Members;
+use crate::server::identity::Claim;
 use crate::server::inbox::{Inbox, Input};
 use crate::server::metrics::Metrics;
 use crate::server::wire::from_wire;
@@ -22,12 +24,13 @@ use crate::server::wire::from_wire;
 /// Frames that may wait for the driver; beyond that, the senders' windows fill up.
 const FRAMES_WAITING_MAX: usize = 64;
 
+/// Members that a refusal names: a stranger may claim any number.
+const MEMBERS_NAMED_MAX: usize = 16;
+
 /// Takes the streams of the other nodes.
 #[derive(Debug)]
 pub(in crate::server) struct PeerService {
-    id: NodeId,
-    cluster: u64,
-    members: BTreeSet<NodeId>,
+    claim: Claim,
     inbox: Inbox,
     metrics: Arc<Metrics>,
     places: Arc<Semaphore>,
@@ -46,23 +49,10 @@ struct Sender {
 }
 
 impl PeerService {
-    /// A service for streams from `members` to `id`.
-    pub(in crate::server) fn new(
-        id: NodeId,
-        cluster: u64,
-        members: BTreeSet<NodeId>,
-        inbox: Inbox,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            id,
-            cluster,
-            members,
-            inbox,
-            metrics,
-            places: Arc::new(Semaphore::new(FRAMES_WAITING_MAX)),
-            senders: Mutex::default(),
-        }
+    /// A service for streams from the other members to this node.
+    pub(in crate::server) fn new(claim: Claim, inbox: Inbox, metrics: Arc<Metrics>) -> Self {
+        let places = Arc::new(Semaphore::new(FRAMES_WAITING_MAX));
+        Self { claim, inbox, metrics, places, senders: Mutex::default() }
     }
 
     /// The service as tonic serves it.
@@ -75,7 +65,7 @@ impl PeerService {
         let from = NodeId(hello.from);
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         // Strangers share the place of 0, which is never a member: what they claim to be must not take memory.
-        let known = if self.members.contains(&from) { from } else { NodeId(0) };
+        let known = if self.is_peer(from) { from } else { NodeId(0) };
         let sender = senders.entry(known).or_default();
         if let Err(reason) = self.check(hello, sender.incarnation) {
             if sender.refusal.as_ref() != Some(&reason) {
@@ -91,7 +81,7 @@ impl PeerService {
     }
 
     fn check(&self, hello: &Hello, newest: u64) -> Result<(), String> {
-        let Self { id, cluster, .. } = self;
+        let Claim { id, cluster, members } = &self.claim;
         if hello.protocol != PROTOCOL {
             return Err(format!("protocol {}, this node speaks {PROTOCOL}", hello.protocol));
         }
@@ -101,8 +91,13 @@ impl PeerService {
         if hello.to != id.0 {
             return Err(format!("meant for n{}, this node is {id}", hello.to));
         }
-        if !self.members.contains(&NodeId(hello.from)) {
+        if !self.is_peer(NodeId(hello.from)) {
             return Err(format!("n{} is not a member", hello.from));
+        }
+        if !hello.members.iter().copied().eq(members.iter().map(|member| member.0)) {
+            let theirs = hello.members.iter().take(MEMBERS_NAMED_MAX).copied().map(NodeId);
+            let (theirs, ours) = (Members(theirs.collect()), Members(members.clone()));
+            return Err(format!("members {theirs}, this node's are {ours}"));
         }
         if hello.incarnation < newest {
             return Err(format!(
@@ -111,6 +106,10 @@ impl PeerService {
             ));
         }
         Ok(())
+    }
+
+    fn is_peer(&self, node: NodeId) -> bool {
+        node != self.claim.id && self.claim.members.contains(&node)
     }
 
     /// Hands a frame to the driver, once there is a place.
@@ -174,12 +173,13 @@ mod tests {
     use super::*;
 
     fn service() -> PeerService {
-        let members = BTreeSet::from([NodeId(1), NodeId(3)]);
-        PeerService::new(NodeId(2), 9, members, Inbox::new().0, Arc::default())
+        let claim = Claim { cluster: 9, id: NodeId(2), members: [1, 2, 3].map(NodeId).into() };
+        PeerService::new(claim, Inbox::new().0, Arc::default())
     }
 
     fn hello() -> Hello {
-        Hello { protocol: PROTOCOL, cluster: 9, from: 1, to: 2, incarnation: 4 }
+        let members = vec![1, 2, 3];
+        Hello { protocol: PROTOCOL, cluster: 9, from: 1, to: 2, incarnation: 4, members }
     }
 
     #[test]
@@ -190,6 +190,13 @@ mod tests {
             (Hello { cluster: 8, ..hello() }, "cluster 0x8"),
             (Hello { to: 3, ..hello() }, "meant for n3"),
             (Hello { from: 7, ..hello() }, "n7 is not a member"),
+            (Hello { from: 2, ..hello() }, "n2 is not a member"),
+            (
+                Hello { members: vec![1, 2], ..hello() },
+                "members n1, n2, this node's are n1, n2, n3",
+            ),
+            (Hello { members: Vec::new(), ..hello() }, "this node's are n1, n2, n3"),
+            (Hello { members: (1..1 << 20).collect(), ..hello() }, "n16, this node's are"),
         ] {
             let status = service.admit(&wrong).unwrap_err();
             assert!(status.message().contains(part), "{status}");

@@ -12,6 +12,7 @@ use super::{CONNECTION_WINDOW, FRAME_BYTES_MAX, PROTOCOL, STREAM_WINDOW};
 use crate::proto::raft as wire;
 use crate::proto::raft::peer_client::PeerClient;
 use crate::raft::NodeId;
+use crate::server::identity::Claim;
 use crate::server::inbox::{Inbox, Input};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -26,11 +27,9 @@ pub(in crate::server) struct Dialer {
     pub(in crate::server) peer: NodeId,
     /// Where it is dialled.
     pub(in crate::server) address: SocketAddr,
-    /// This node.
-    pub(in crate::server) id: NodeId,
-    /// Its cluster.
-    pub(in crate::server) cluster: u64,
-    /// How many times it has started.
+    /// This node, its cluster and the members.
+    pub(in crate::server) claim: Claim,
+    /// How many times this node has started.
     pub(in crate::server) incarnation: u64,
     /// What waits to be sent.
     pub(in crate::server) outbox: Arc<Outbox>,
@@ -77,10 +76,11 @@ impl Dialer {
     async fn speak(&self, channel: Channel) -> String {
         let hello = wire::Hello {
             protocol: PROTOCOL,
-            cluster: self.cluster,
-            from: self.id.0,
+            cluster: self.claim.cluster,
+            from: self.claim.id.0,
             to: self.peer.0,
             incarnation: self.incarnation,
+            members: self.claim.members.iter().map(|member| member.0).collect(),
         };
         let mut client = PeerClient::new(channel).max_encoding_message_size(FRAME_BYTES_MAX);
         match client.deliver(self.outbox.stream(hello)).await {

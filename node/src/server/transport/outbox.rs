@@ -166,7 +166,7 @@ mod tests {
     use tokio_stream::StreamExt as _;
 
     fn hello() -> wire::Hello {
-        wire::Hello { protocol: 1, cluster: 1, from: 1, to: 2, incarnation: 1 }
+        wire::Hello { protocol: 1, cluster: 1, from: 1, to: 2, ..wire::Hello::default() }
     }
 
     fn accepted(matched: u64) -> Message {

@@ -16,11 +16,16 @@ use tonic::transport::server::TcpIncoming;
 
 use super::*;
 use crate::raft::{Message, NodeId, Payload, RequestId, Term};
+use crate::server::identity::Claim;
 use crate::server::inbox::{Inbox, Input};
 
 const CLUSTER: u64 = 7;
 /// How long what must happen may take, on a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+fn claim(id: u64) -> Claim {
+    Claim { cluster: CLUSTER, id: NodeId(id), members: [1, 2, 3].map(NodeId).into() }
+}
 
 /// The receiving node, n2.
 struct Receiver {
@@ -33,8 +38,7 @@ async fn receiver(address: &str) -> Receiver {
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (inbox, inputs) = Inbox::new();
-    let members = [NodeId(1), NodeId(3)].into();
-    let service = PeerService::new(NodeId(2), CLUSTER, members, inbox, Arc::default());
+    let service = PeerService::new(claim(2), inbox, Arc::default());
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -80,8 +84,7 @@ fn sender(address: SocketAddr, incarnation: u64) -> Sender {
     let dialer = Dialer {
         peer: NodeId(2),
         address,
-        id: NodeId(1),
-        cluster: CLUSTER,
+        claim: claim(1),
         incarnation,
         outbox: Arc::clone(&outbox),
         inbox,

@@ -25,18 +25,6 @@ fn a_directory_is_created_with_its_parents_and_reopened() {
 }
 
 #[test]
-fn two_never_share_a_directory() {
-    let directory = tempfile::tempdir().unwrap();
-    let (wal, _) = open_at(directory.path());
-    let error = RealDisk::open(directory.path()).unwrap_err();
-    assert!(matches!(error, WalError::Locked { .. }), "{error}");
-    let holder = format!("is in use by process {}", std::process::id());
-    assert!(error.to_string().contains(&holder), "{error}");
-    drop(wal);
-    open_at(directory.path());
-}
-
-#[test]
 fn unsynced_bytes_are_not_in_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let (mut wal, _) = open_at(directory.path());
