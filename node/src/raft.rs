@@ -73,7 +73,7 @@ mod writes;
 
 pub use config::{Config, Recovered};
 pub use core::Raft;
-pub use event::{Effect, Event, Role};
+pub use event::{Effect, Event, Refusal, Role};
 pub use message::{Message, Payload};
 pub use status::Status;
 pub use types::{Entry, HardState, IoSeq, LogIndex, Nanos, NodeId, RequestId, Term};

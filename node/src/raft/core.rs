@@ -15,7 +15,7 @@ use rand::rngs::ChaCha8Rng;
 
 use super::config::{Config, Recovered};
 use super::election::Tally;
-use super::event::{Effect, Event, Role};
+use super::event::{Effect, Event, Refusal, Role};
 use super::log::Log;
 use super::message::{Message, Payload};
 use super::proposals::Proposals;
@@ -27,7 +27,7 @@ use super::types::{HardState, IoSeq, LogIndex, Nanos, NodeId, Term};
 use super::writes::Writes;
 use crate::bugs::Bug;
 
-/// Bytes of entries in one `Apply` effect, so that a shell stays responsive while a node catches up.
+/// Bytes of entries in a step's `Apply` effect, so that a shell stays responsive while a node catches up.
 const APPLY_BYTES_MAX: usize = 1 << 20;
 
 /// Terms and indices from here on are not real: no message with one is believed.
@@ -52,6 +52,8 @@ pub struct Raft {
     pub(super) election_due: Nanos,
     /// When `leader` was last heard.
     pub(super) leader_heard: Nanos,
+    /// The latest round of `leader` that was confirmed, not counting answers that wait for entries.
+    pub(super) round_confirmed: u64,
     pub(super) proposals: Proposals,
     pub(super) asked: AskedReads,
     /// When requests that another node has to answer are looked through; only meaningful while there are any.
@@ -87,7 +89,7 @@ impl RoleState {
 
 impl Raft {
     /// A member as its disk remembers it, about to wait for a leader. Recovered entries up to the commit hint come out as
-    /// `Apply` on the first step; `next_deadline` is `now` until then, so a shell that just obeys it ticks at once.
+    /// `Apply` on the first steps; `next_deadline` is `now` until then, so a shell that just obeys it ticks at once.
     ///
     /// # Panics
     /// If the configuration makes no sense (a member of nothing, a heartbeat slower than elections) or the recovered log
@@ -110,6 +112,7 @@ impl Raft {
             log,
             election_due: now,
             leader_heard: now,
+            round_confirmed: 0,
             proposals: Proposals::default(),
             asked: AskedReads::default(),
             sweep_due: now,
@@ -341,6 +344,7 @@ impl Raft {
             self.reset_election_timer();
         }
         if moved {
+            self.round_confirmed = 0;
             self.abandon_requests();
         }
     }
@@ -349,9 +353,9 @@ impl Raft {
         for request in self.proposals.take_all() {
             self.answer(Effect::Forget { request });
         }
-        let leader = self.leader;
+        let reason = self.who_leads();
         for request in self.asked.take_all() {
-            self.answer(Effect::Refuse { request, leader });
+            self.answer(Effect::Refuse { request, reason });
         }
     }
 
@@ -365,6 +369,11 @@ impl Raft {
 
     pub(super) fn answer(&mut self, effect: Effect) {
         self.answers.push(effect);
+    }
+
+    /// Why a request is refused that was bound to another leader, or to none.
+    pub(super) fn who_leads(&self) -> Refusal {
+        self.leader.map_or(Refusal::NoLeader, Refusal::NotLeader)
     }
 
     pub(super) fn is_leader(&self) -> bool {
@@ -398,18 +407,16 @@ impl Raft {
         self.apply(out);
     }
 
+    /// One batch a step: what is left makes the next deadline `now`, and messages and timers get their turn in between.
     fn apply(&mut self, out: &mut Vec<Effect>) {
-        let limit = self.apply_limit();
-        loop {
-            let entries = self.log.take_applicable(limit, APPLY_BYTES_MAX);
-            if entries.is_empty() {
-                return;
-            }
-            for request in entries.iter().filter_map(|entry| entry.request) {
-                self.proposals.settle(request);
-            }
-            out.push(Effect::Apply { entries });
+        let entries = self.log.take_applicable(self.apply_limit(), APPLY_BYTES_MAX);
+        if entries.is_empty() {
+            return;
         }
+        for request in entries.iter().filter_map(|entry| entry.request) {
+            self.proposals.settle(request);
+        }
+        out.push(Effect::Apply { entries });
     }
 
     fn apply_limit(&self) -> LogIndex {

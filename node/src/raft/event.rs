@@ -72,8 +72,8 @@ pub enum Effect {
     Refuse {
         /// The request.
         request: RequestId,
-        /// The leader to ask instead, if known.
-        leader: Option<NodeId>,
+        /// Why.
+        reason: Refusal,
     },
     /// Leadership was lost or changed while the write was under way: it may still be committed. Answer "unknown".
     Forget {
@@ -96,6 +96,21 @@ pub enum Effect {
         /// The leader of this term, if known.
         leader: Option<NodeId>,
     },
+}
+
+/// Why a request surely has no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nobody leads, as far as this node knows.
+    NoLeader,
+    /// Who led when the request came does not lead any more; this one does.
+    NotLeader(NodeId),
+    /// This node has its hands full.
+    Busy,
+    /// The leader did not take it: it has its hands full, or has just lost its office.
+    Declined,
+    /// The leader did not answer in a long time. Reads only: a write without an answer is forgotten, not refused.
+    NoAnswer,
 }
 
 /// What a node is at the moment.

@@ -3,7 +3,8 @@
 //! Three rules carry the safety of this file:
 //! - entries are replaced only where a term really differs, so a late or repeated message never cuts off what a newer one
 //!   brought;
-//! - an acknowledgement vouches for the entries of the message it answers and no others, once they are durable;
+//! - an acknowledgement vouches for the entries of the message it answers and no others, once they are durable; that the
+//!   leader was heard is true at once, and said so, lest its reads and its office wait for a slow disk here;
 //! - the commit index moves to the last entry that *this* message has verified, at most, and never back.
 
 use super::core::{Raft, RoleState};
@@ -69,7 +70,22 @@ impl Raft {
         }
         self.log.commit_to(commit.min(matched));
         let after = self.acknowledge_after(matched);
+        self.confirm_round(from, matched, round, after);
         self.send(from, Payload::AppendAccepted { matched, round }, after);
+    }
+
+    /// Answers a round ahead of the acknowledgement that is to leave `after` a write: the term has to be durable for it,
+    /// and what it says to match, but no more. Once a round, or every message with entries would have two answers.
+    fn confirm_round(&mut self, leader: NodeId, matched: LogIndex, round: u64, after: IoSeq) {
+        if round <= self.round_confirmed {
+            return;
+        }
+        self.round_confirmed = round;
+        let promise = self.promise_after();
+        if after > promise {
+            let matched = self.writes.durable_index(self.log.last_index()).min(matched);
+            self.send(leader, Payload::AppendAccepted { matched, round }, promise);
+        }
     }
 
     /// When the log up to `matched` and the term it was taken in are durable.

@@ -1,7 +1,7 @@
 //! What a leader knows of one follower, and when it may send it what.
 //!
 //! ```text
-//!            first answer that matches
+//!         answer that reaches the probe
 //!   Probe ------------------------------> Replicate
 //!     ^   one message, then wait for      |  next moves when sent (optimistic),
 //!     |   the answer or the next round    |  up to `inflight_max` messages on the way
@@ -92,12 +92,12 @@ impl Progress {
         self.matched = self.matched.max(matched);
         self.next = self.next.max(self.matched.next());
         match &mut self.mode {
-            Mode::Probe { .. } if matched >= self.matched => {
-                self.next = self.matched.next();
+            Mode::Probe { .. } if matched >= self.next.prev() => {
                 self.mode = Mode::Replicate { inflight: VecDeque::new() };
                 self.commit_sent = LogIndex(0);
             }
-            // An answer from before we began to probe tells nothing about where the logs agree now.
+            // An answer from before we began to probe, or one that confirms the round ahead of entries that are not durable
+            // yet: neither says that the logs agree where we probe.
             Mode::Probe { .. } => {}
             Mode::Replicate { inflight } => {
                 while inflight.front().is_some_and(|last| *last <= matched) {
@@ -189,6 +189,19 @@ mod tests {
             (progress.next, progress.mode.clone()),
             (LogIndex(4), Mode::Probe { waiting: false })
         );
+    }
+
+    /// A follower with a slow disk confirms a round before it has stored what it was sent earlier.
+    #[test]
+    fn an_answer_below_the_probe_does_not_send_replication_back() {
+        let mut progress = Progress::new(LogIndex(9), Nanos(0));
+        progress.sent(Some(LogIndex(9)));
+        progress.accepted(LogIndex(4));
+        assert_eq!((progress.matched, progress.next), (LogIndex(4), LogIndex(9)));
+        assert!(!progress.has_room(4), "the probe is still on its way");
+        progress.accepted(LogIndex(9));
+        assert_eq!((progress.matched, progress.next), (LogIndex(9), LogIndex(10)));
+        assert!(progress.has_room(1));
     }
 
     #[test]

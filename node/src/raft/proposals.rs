@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::core::Raft;
-use super::event::Effect;
+use super::event::{Effect, Refusal};
 use super::message::Payload;
 use super::types::{IoSeq, Nanos, NodeId, RequestId, Term};
 
@@ -122,7 +122,8 @@ impl Raft {
                 self.proposals.begin(request, Some(self.now));
                 self.send(leader, Payload::Propose { request, command }, IoSeq(0));
             }
-            leader => self.answer(Effect::Refuse { request, leader }),
+            Some(_) => self.answer(Effect::Refuse { request, reason: Refusal::Busy }),
+            None => self.answer(Effect::Refuse { request, reason: Refusal::NoLeader }),
         }
     }
 
@@ -153,9 +154,8 @@ impl Raft {
 
     /// The leader has not appended a write of ours, and will not.
     pub(super) fn on_propose_rejected(&mut self, from: NodeId, request: RequestId) {
-        let leader = self.leader;
-        if leader == Some(from) && self.proposals.settle(request) {
-            self.answer(Effect::Refuse { request, leader });
+        if self.leader == Some(from) && self.proposals.settle(request) {
+            self.answer(Effect::Refuse { request, reason: Refusal::Declined });
         }
     }
 

@@ -18,7 +18,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::core::{Raft, RoleState};
-use super::event::Effect;
+use super::event::{Effect, Refusal};
 use super::message::Payload;
 use super::proposals::PATIENCE_TIMEOUTS;
 use super::replication::Leader;
@@ -99,7 +99,8 @@ impl Raft {
                 self.asked.0.insert(request, self.now);
                 self.send(leader, Payload::ReadIndexRequest { request }, IoSeq(0));
             }
-            leader => self.answer(Effect::Refuse { request, leader }),
+            Some(_) => self.answer(Effect::Refuse { request, reason: Refusal::Busy }),
+            None => self.answer(Effect::Refuse { request, reason: Refusal::NoLeader }),
         }
     }
 
@@ -113,12 +114,12 @@ impl Raft {
         let commit = self.log.commit();
         match &mut self.role {
             RoleState::Leader(_) if self.config.bugs.has(Bug::LocalLeaderRead) => {
-                self.serve(reader, Some(commit));
+                self.serve(reader, Ok(commit));
             }
             RoleState::Leader(leader) if leader.reads.len() < READS_MAX => {
                 leader.reads.waiting.push(reader);
             }
-            _ => self.serve(reader, None),
+            _ => self.serve(reader, Err(Refusal::Busy)),
         }
     }
 
@@ -132,10 +133,9 @@ impl Raft {
         if self.leader != Some(from) || self.asked.0.remove(&request).is_none() {
             return;
         }
-        let leader = self.leader;
         self.answer(match index {
             Some(index) => Effect::ReadReady { request, index },
-            None => Effect::Refuse { request, leader },
+            None => Effect::Refuse { request, reason: Refusal::Declined },
         });
     }
 
@@ -154,7 +154,7 @@ impl Raft {
         }
         for batch in done {
             for reader in batch.readers {
-                self.serve(reader, Some(batch.index));
+                self.serve(reader, Ok(batch.index));
             }
         }
     }
@@ -176,20 +176,21 @@ impl Raft {
     pub(super) fn refuse_reads_of(&mut self, deposed: Leader) {
         let ReadRounds { waiting, confirming } = deposed.reads;
         let readers = confirming.into_iter().flat_map(|batch| batch.readers);
+        let reason = self.who_leads();
         for reader in readers.chain(waiting) {
-            self.serve(reader, None);
+            self.serve(reader, Err(reason));
         }
     }
 
-    fn serve(&mut self, reader: Reader, index: Option<LogIndex>) {
+    fn serve(&mut self, reader: Reader, position: Result<LogIndex, Refusal>) {
         let Reader { asker, request } = reader;
-        let leader = self.leader;
-        match (asker, index) {
-            (Some(asker), index) => {
+        match (asker, position) {
+            (Some(asker), position) => {
+                let index = position.ok();
                 self.send(asker, Payload::ReadIndexResponse { request, index }, IoSeq(0));
             }
-            (None, Some(index)) => self.answer(Effect::ReadReady { request, index }),
-            (None, None) => self.answer(Effect::Refuse { request, leader }),
+            (None, Ok(index)) => self.answer(Effect::ReadReady { request, index }),
+            (None, Err(reason)) => self.answer(Effect::Refuse { request, reason }),
         }
     }
 
@@ -201,7 +202,7 @@ impl Raft {
         for (request, since) in asked.collect::<Vec<_>>() {
             if since.after(patience) <= self.now {
                 self.asked.0.remove(&request);
-                self.answer(Effect::Refuse { request, leader: Some(leader) });
+                self.answer(Effect::Refuse { request, reason: Refusal::NoAnswer });
             } else if since.after(self.config.election_timeout) <= self.now {
                 self.send(leader, Payload::ReadIndexRequest { request }, IoSeq(0));
             }

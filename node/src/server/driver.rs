@@ -272,7 +272,7 @@ impl Driver {
             }
             Effect::Apply { entries } => return self.apply(&entries),
             Effect::ReadReady { request, index } => self.read_ready(request, index),
-            Effect::Refuse { request, leader } => self.refuse(request, leader),
+            Effect::Refuse { request, reason } => self.refuse(request, reason.into()),
             Effect::Forget { request } => self.fail_write(request, Failure::LeaderChanged),
             Effect::Appended { request, .. } => self.appended(request),
             Effect::Role { role, term, leader } => self.stand(Standing { role, term, leader }),
@@ -316,13 +316,7 @@ impl Driver {
         }
     }
 
-    fn refuse(&mut self, request: RequestId, leader: Option<NodeId>) {
-        let failure = match leader {
-            None => Failure::NoLeader,
-            // Only a leader that has its hands full refuses in its own name.
-            Some(leader) if leader == self.view.id => Failure::TooManyRequests,
-            Some(leader) => Failure::NotLeader(leader),
-        };
+    fn refuse(&mut self, request: RequestId, failure: Failure) {
         if let Some(replies) = self.waiting.reads.remove(&request) {
             for reply in replies {
                 let _ = reply.send(Err(failure.clone()));

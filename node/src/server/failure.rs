@@ -1,14 +1,15 @@
 //! Why a client's request was not answered with a result, and what the client may conclude.
 //!
-//! Every error carries the trailer `rashomon-outcome`: `fail` when the request surely has no effect, now or later, and
-//! `info` when it may have been carried out, or may still be. A client that does not know the trailer goes by code and
-//! text, which no two rows with different outcomes share:
+//! Every error of this API carries the trailer `rashomon-outcome`: `fail` when the request surely has no effect, now or
+//! later, and `info` when it may have been carried out, or may still be. A client that does not know the trailer goes by
+//! code and text, which no two rows with different outcomes share:
 //!
 //! | failure | code | text | a write | a read |
 //! |---|---|---|---|---|
 //! | `NoLeader` | `UNAVAILABLE` | etcdserver: no leader | fail | fail |
-//! | `NotLeader` | `UNAVAILABLE` | etcdserver: not leader (trailer `rashomon-leader`: its id) | fail | fail |
+//! | `NotLeader` | `FAILED_PRECONDITION` | etcdserver: not leader (trailer `rashomon-leader`: its id) | fail | fail |
 //! | `LeaderUnreachable` | `UNAVAILABLE` | etcdserver: leader is unreachable | fail | - |
+//! | `Declined` | `UNAVAILABLE` | etcdserver: leader did not take the request | fail | fail |
 //! | `LeaderChanged` | `UNAVAILABLE` | etcdserver: request outcome is unknown, leadership changed | info | - |
 //! | `Stopped` | `UNAVAILABLE` | etcdserver: request outcome is unknown, server stopped | info | - |
 //! | `TimedOut` | `UNAVAILABLE` | etcdserver: request timed out | info | fail |
@@ -18,14 +19,16 @@
 //!
 //! (`request timed out` is the one text whose outcome differs, by the kind of request, which the client knows.)
 //!
-//! A client's own deadline (`grpc-timeout`) ends a call with `DEADLINE_EXCEEDED`, or `CANCELLED` seen from the client's
-//! own library, without the trailer: for a write that is `info` too.
+//! Errors that the gRPC library gives itself have no trailer. What it refuses before this API sees it (an unknown method,
+//! a message that is too long or cannot be decoded: `UNIMPLEMENTED`, `OUT_OF_RANGE`, `INTERNAL`) has no effect. When the
+//! client's own deadline (`grpc-timeout`) passes, tonic answers `CANCELLED` with the text "Timeout expired", where etcd
+//! answers `DEADLINE_EXCEEDED`; a write may then have been carried out, or may still be.
 
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
 use crate::kv::KvError;
-use crate::raft::NodeId;
+use crate::raft::{NodeId, Refusal};
 
 /// Trailer that says what a failed request may have done.
 pub const OUTCOME_TRAILER: &str = "rashomon-outcome";
@@ -41,6 +44,8 @@ pub(super) enum Failure {
     NotLeader(NodeId),
     /// The write was for the leader, and was thrown away before it left this node.
     LeaderUnreachable,
+    /// The leader did not take the request: it has its hands full, or has just lost its office.
+    Declined,
     /// The write was handed to Raft, and then leadership changed hands.
     LeaderChanged,
     /// The write was handed to Raft, and then this node was told to stop.
@@ -72,6 +77,7 @@ impl Failure {
             Self::NoLeader
             | Self::NotLeader(_)
             | Self::LeaderUnreachable
+            | Self::Declined
             | Self::Stopping
             | Self::TooManyRequests
             | Self::Refused(_) => Effect::None,
@@ -104,6 +110,7 @@ impl Failure {
 
     fn code(&self) -> Code {
         match self {
+            Self::NotLeader(_) => Code::FailedPrecondition,
             Self::TooManyRequests => Code::ResourceExhausted,
             Self::Refused(error) => error.code(),
             _ => Code::Unavailable,
@@ -115,6 +122,7 @@ impl Failure {
             Self::NoLeader => "etcdserver: no leader".to_owned(),
             Self::NotLeader(_) => "etcdserver: not leader".to_owned(),
             Self::LeaderUnreachable => "etcdserver: leader is unreachable".to_owned(),
+            Self::Declined => "etcdserver: leader did not take the request".to_owned(),
             Self::LeaderChanged => {
                 "etcdserver: request outcome is unknown, leadership changed".to_owned()
             }
@@ -127,16 +135,29 @@ impl Failure {
     }
 }
 
+impl From<Refusal> for Failure {
+    fn from(reason: Refusal) -> Self {
+        match reason {
+            Refusal::NoLeader => Self::NoLeader,
+            Refusal::NotLeader(leader) => Self::NotLeader(leader),
+            Refusal::Busy => Self::TooManyRequests,
+            Refusal::Declined => Self::Declined,
+            Refusal::NoAnswer => Self::TimedOut,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    fn all() -> [Failure; 9] {
+    fn all() -> [Failure; 10] {
         [
             Failure::NoLeader,
             Failure::NotLeader(NodeId(3)),
             Failure::LeaderUnreachable,
+            Failure::Declined,
             Failure::LeaderChanged,
             Failure::Stopped,
             Failure::TimedOut,
@@ -173,6 +194,6 @@ mod tests {
     fn the_leader_is_named() {
         let status = Failure::NotLeader(NodeId(3)).into_write_status();
         assert_eq!(status.metadata().get(LEADER_TRAILER).unwrap(), "3");
-        assert_eq!(status.code(), Code::Unavailable);
+        assert_eq!(status.code(), Code::FailedPrecondition, "etcd's");
     }
 }

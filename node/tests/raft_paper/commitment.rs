@@ -155,7 +155,7 @@ fn recovered_commitments_are_applied_on_the_first_step() {
     assert!(solo.raft.next_deadline() > solo.now);
 }
 
-/// Large ranges come in several effects.
+/// Large ranges come in several steps, so that a shell can turn to its timers and peers in between.
 #[test]
 fn large_ranges_are_applied_in_pieces() {
     let mut leader = Solo::in_term(1, 0, &[]);
@@ -171,12 +171,18 @@ fn large_ranges_are_applied_in_pieces() {
     effects.clear();
     let io = rashomon_node::raft::IoSeq(3);
     leader.raft.step(leader.now, Event::Persisted(io), &mut effects);
-    let pieces: Vec<usize> = effects
-        .iter()
-        .filter_map(|effect| match effect {
+    for pieces in [3, 3, 3, 1] {
+        let applied = effects.drain(..).filter_map(|effect| match effect {
             Effect::Apply { entries } => Some(entries.len()),
             _ => None,
-        })
-        .collect();
-    assert_eq!(pieces, [3, 3, 3, 1]);
+        });
+        assert_eq!(applied.collect::<Vec<_>>(), [pieces]);
+        assert_eq!(
+            leader.raft.next_deadline() == leader.now,
+            pieces == 3,
+            "due while more is left"
+        );
+        leader.raft.step(leader.now, Event::Tick, &mut effects);
+    }
+    assert!(effects.is_empty(), "{effects:?}");
 }

@@ -2,12 +2,13 @@
 
 use rashomon_node::raft::{Effect, Event, HardState, IoSeq, LogIndex, Payload, Role, Term};
 
-use crate::solo::{N1, N2, N3, Solo, accepted, append, only, sent, vote_request};
+use crate::solo::{N1, N2, N3, Solo, accepted, append, append_in_round, only, sent, vote_request};
 
 /// Acknowledgements leave when their entries are durable.
 #[test]
 fn acknowledgements_wait_for_their_entries() {
     let mut solo = Solo::in_term(3, 1, &[]);
+    solo.receive(N2, 1, append((0, 0), &[], 0));
     let first = only(&solo.receive(N2, 1, append((0, 0), &[1], 0)));
     let second = only(&solo.receive(N2, 1, append((1, 1), &[1], 0)));
     assert_eq!((first.after, second.after), (IoSeq(1), IoSeq(2)));
@@ -16,6 +17,36 @@ fn acknowledgements_wait_for_their_entries() {
     solo.sync();
     let later = only(&solo.receive(N2, 1, append((0, 0), &[1, 1], 0)));
     assert_eq!(later.after, IoSeq(0));
+}
+
+/// That a leader was heard does not wait for its entries to be durable, but promises none of them. Once a round.
+#[test]
+fn a_round_is_confirmed_ahead_of_its_entries() {
+    let answers = |solo: &mut Solo, prev, terms: &[u64], round| {
+        let answers = sent(&solo.receive(N2, 1, append_in_round(prev, terms, 0, round)));
+        let told = |sent: crate::solo::Sent| match sent.payload {
+            Payload::AppendAccepted { matched, round } => (matched.0, round, sent.after.0),
+            other => panic!("{other:?}"),
+        };
+        answers.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let mut solo = Solo::in_term(3, 1, &[1]);
+    assert_eq!(answers(&mut solo, (1, 1), &[1, 1], 1), [(1, 1, 0), (3, 1, 1)]);
+    assert_eq!(answers(&mut solo, (3, 1), &[1], 1), [(4, 1, 2)]);
+    assert_eq!(answers(&mut solo, (4, 1), &[], 2), [(1, 2, 0), (4, 2, 2)], "a heartbeat");
+    assert_eq!(answers(&mut solo, (0, 0), &[], 3), [(0, 3, 0)], "an earlier place in the log");
+    solo.sync();
+    assert_eq!(answers(&mut solo, (4, 1), &[], 4), [(4, 4, 0)]);
+}
+
+/// The same in a term that is not durable itself: it waits for that, and then the entries are durable with it.
+#[test]
+fn a_round_of_a_new_term_waits_for_the_term() {
+    let mut solo = Solo::in_term(3, 1, &[]);
+    let answer = only(&solo.receive(N2, 2, append((0, 0), &[2], 0)));
+    assert_eq!(answer.after, IoSeq(1));
+    let later = sent(&solo.receive(N2, 2, append_in_round((1, 2), &[2], 0, 2)));
+    assert_eq!(later.iter().map(|sent| sent.after).collect::<Vec<_>>(), [IoSeq(1), IoSeq(2)]);
 }
 
 /// A new term is durable before anything that is said in it: an empty acknowledgement, a refusal, a vote.
@@ -46,6 +77,7 @@ fn a_leader_sends_in_parallel_with_its_disk() {
 #[test]
 fn append_aba() {
     let mut solo = Solo::in_term(3, 1, &[1]);
+    solo.receive(N2, 1, append((0, 0), &[], 0));
     let old = only(&solo.receive(N2, 1, append((1, 1), &[1, 1], 0)));
     solo.receive(N3, 2, append((1, 1), &[2], 0));
     let newest = only(&solo.receive(N2, 3, append((1, 1), &[3, 3], 0)));

@@ -1,6 +1,6 @@
 //! Clients' writes: handed on once, appended once, and answered truthfully.
 
-use rashomon_node::raft::{Effect, Event, HardState, LogIndex, Payload, RequestId, Term};
+use rashomon_node::raft::{Effect, Event, HardState, LogIndex, Payload, Refusal, RequestId, Term};
 
 use crate::cluster::Cluster;
 use crate::solo::{N1, N2, N3, Solo, answers, append, only, request, sent};
@@ -17,7 +17,7 @@ fn rejected(request: RequestId) -> Payload {
 #[test]
 fn without_a_leader_writes_are_refused() {
     let mut solo = Solo::in_term(3, 1, &[]);
-    let refused = Effect::Refuse { request: request(1, 1), leader: None };
+    let refused = Effect::Refuse { request: request(1, 1), reason: Refusal::NoLeader };
     assert_eq!(answers(&solo.propose(1)), [refused]);
 }
 
@@ -84,7 +84,7 @@ fn a_copy_of_a_refused_write_stays_refused() {
     let huge = |number| Event::Propose { request: request(1, number), command: vec![0; 40 << 20] };
     leader.step(huge(1));
     let full = huge(2);
-    let refused = Effect::Refuse { request: request(1, 2), leader: Some(N1) };
+    let refused = Effect::Refuse { request: request(1, 2), reason: Refusal::Busy };
     assert_eq!(answers(&leader.step(full)), [refused], "64 MiB may be uncommitted");
     let large = Payload::Propose { request: request(2, 1), command: vec![0; 30 << 20] };
     let answer = only(&leader.receive(N2, 2, large.clone()));
@@ -137,7 +137,7 @@ fn a_rejection_is_final_if_it_is_the_leaders() {
     solo.receive(N2, 1, append((0, 0), &[], 0));
     solo.propose(1);
     assert!(answers(&solo.receive(N3, 1, rejected(request(1, 1)))).is_empty());
-    let refused = Effect::Refuse { request: request(1, 1), leader: Some(N2) };
+    let refused = Effect::Refuse { request: request(1, 1), reason: Refusal::Declined };
     assert_eq!(answers(&solo.receive(N2, 1, rejected(request(1, 1)))), [refused]);
     assert!(answers(&solo.receive(N2, 1, rejected(request(1, 1)))).is_empty());
 }

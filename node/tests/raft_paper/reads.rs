@@ -1,6 +1,6 @@
 //! Linearizable reads (thesis 6.4), on leaders and followers.
 
-use rashomon_node::raft::{Effect, IoSeq, LogIndex, NodeId, Payload, Role};
+use rashomon_node::raft::{Effect, IoSeq, LogIndex, Payload, Refusal, Role};
 
 use crate::cluster::Cluster;
 use crate::solo::{
@@ -11,8 +11,8 @@ fn ready(number: u64, index: u64) -> Effect {
     Effect::ReadReady { request: request(1, number), index: LogIndex(index) }
 }
 
-fn refuse(number: u64, leader: Option<NodeId>) -> Effect {
-    Effect::Refuse { request: request(1, number), leader }
+fn refuse(number: u64, reason: Refusal) -> Effect {
+    Effect::Refuse { request: request(1, number), reason }
 }
 
 fn rounds(effects: &[Effect]) -> Vec<u64> {
@@ -103,7 +103,10 @@ fn a_deposed_leader_refuses_its_reads() {
     let theirs = request(3, 5);
     leader.receive(N3, 2, Payload::ReadIndexRequest { request: theirs });
     let effects = leader.receive(N2, 3, append((1, 2), &[], 0));
-    assert_eq!(answers(&effects), [refuse(1, Some(N2)), refuse(2, Some(N2))]);
+    assert_eq!(
+        answers(&effects),
+        [refuse(1, Refusal::NotLeader(N2)), refuse(2, Refusal::NotLeader(N2))]
+    );
     let none = Payload::ReadIndexResponse { request: theirs, index: None };
     assert!(sent(&effects).iter().any(|sent| sent.to == N3 && sent.payload == none));
     assert_eq!(leader.raft.status().pending_reads, 0);
@@ -117,7 +120,7 @@ fn a_leader_without_a_quorum_refuses_reads() {
     cluster.isolate(leader);
     let read = cluster.read(leader, 1);
     cluster.run(160);
-    let refused = Effect::Refuse { request: read, leader: None };
+    let refused = Effect::Refuse { request: read, reason: Refusal::NoLeader };
     assert_eq!(cluster.answer(leader, read), Some(refused));
 }
 
@@ -157,7 +160,7 @@ fn a_follower_serves_at_the_leaders_position() {
 #[test]
 fn without_a_leader_reads_are_refused() {
     let mut solo = Solo::in_term(3, 1, &[]);
-    assert_eq!(answers(&solo.read(1)), [refuse(1, None)]);
+    assert_eq!(answers(&solo.read(1)), [refuse(1, Refusal::NoLeader)]);
 }
 
 /// `readindex-leader-race`: a new leader or term ends reads that were asked of the old one; its answers come too late.
@@ -167,7 +170,7 @@ fn a_follower_drops_reads_with_their_leader() {
     solo.receive(N2, 1, append((0, 0), &[1], 1));
     assert_eq!(only(&solo.read(1)).payload, Payload::ReadIndexRequest { request: request(1, 1) });
     let changed = solo.receive(N3, 2, append((1, 1), &[], 0));
-    assert_eq!(answers(&changed), [refuse(1, Some(N3))]);
+    assert_eq!(answers(&changed), [refuse(1, Refusal::NotLeader(N3))]);
     let late = Payload::ReadIndexResponse { request: request(1, 1), index: Some(LogIndex(1)) };
     for term in [1, 2] {
         assert!(answers(&solo.receive(N2, term, late.clone())).is_empty());
@@ -191,7 +194,7 @@ fn lost_reads_are_repeated_and_then_refused() {
         let question = Payload::ReadIndexRequest { request: request(1, 1) };
         asked += sent(&effects).iter().filter(|sent| sent.payload == question).count();
         if !answers(&effects).is_empty() {
-            assert_eq!(answers(&effects), [refuse(1, Some(N2))]);
+            assert_eq!(answers(&effects), [refuse(1, Refusal::NoAnswer)]);
         }
     }
     let waited = (solo.now.0 - start.0) / ELECTION_TIMEOUT.0;
@@ -209,7 +212,7 @@ fn a_node_that_does_not_lead_cannot_tell() {
     solo.receive(N2, 1, append((0, 0), &[], 0));
     solo.read(1);
     let none = Payload::ReadIndexResponse { request: request(1, 1), index: None };
-    assert_eq!(answers(&solo.receive(N2, 1, none)), [refuse(1, Some(N2))]);
+    assert_eq!(answers(&solo.receive(N2, 1, none)), [refuse(1, Refusal::Declined)]);
 }
 
 /// A single node is its own quorum, but its disk has a say in what is committed.

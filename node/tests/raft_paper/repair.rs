@@ -44,6 +44,7 @@ fn figure_7() {
 fn entries_are_refused_where_the_logs_differ() {
     for (prev, taken) in [((0, 0), true), ((2, 2), true), ((2, 1), false), ((3, 2), false)] {
         let mut solo = Solo::in_term(3, 2, &[1, 2]);
+        solo.receive(N2, 2, append((0, 0), &[], 0));
         let answer = only(&solo.receive(N2, 2, append(prev, &[2], 0)));
         let is_taken = matches!(answer.payload, Payload::AppendAccepted { .. });
         assert_eq!(is_taken, taken, "{prev:?}: {answer:?}");

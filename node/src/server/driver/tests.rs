@@ -8,7 +8,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::*;
 use crate::kv::{KvRequest, KvResponse, encode_command};
 use crate::proto::etcdserverpb::PutRequest;
-use crate::raft::{Config, LogIndex, Payload, Recovered, Term};
+use crate::raft::{Config, LogIndex, Payload, Recovered, Refusal, Term};
 use crate::server::applier::Applier;
 
 /// A driver and the other ends of what it holds.
@@ -195,14 +195,15 @@ fn without_a_leader_everything_is_refused() {
 #[test]
 fn each_way_to_fail_has_its_own_answer() {
     let mut bench = bench(&[1, 2, 3], Bugs::NONE);
-    let leader = |id: u64| Some(NodeId(id));
-    for (leader, expected) in [
-        (None, Failure::NoLeader),
-        (leader(2), Failure::NotLeader(NodeId(2))),
-        (leader(1), Failure::TooManyRequests),
+    for (reason, expected) in [
+        (Refusal::NoLeader, Failure::NoLeader),
+        (Refusal::NotLeader(NodeId(2)), Failure::NotLeader(NodeId(2))),
+        (Refusal::Busy, Failure::TooManyRequests),
+        (Refusal::Declined, Failure::Declined),
+        (Refusal::NoAnswer, Failure::TimedOut),
     ] {
         let (request, mut answer) = bench.waiting_write();
-        bench.do_effect(Effect::Refuse { request, leader });
+        bench.do_effect(Effect::Refuse { request, reason });
         assert_eq!(answer.try_recv(), Ok(Err(expected)));
     }
     let (request, mut answer) = bench.waiting_write();
