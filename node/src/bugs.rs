@@ -9,7 +9,8 @@ use std::str::FromStr;
 /// One built-in bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bug {
-    /// R01: a leader answers reads from its own state without asking a quorum, and leads on however long it hears none.
+    /// R01: a leader answers reads from its own state without asking a quorum, and (CheckQuorum off) leads on however long
+    /// it hears none.
     LocalLeaderRead,
     /// R02: every node answers linearizable reads from its own state.
     FollowerLocalRead,
@@ -17,13 +18,15 @@ pub enum Bug {
     CommitMinority,
     /// C07: a write is answered when the leader has appended it, before it is committed.
     AckOnAppend,
-    /// P01: append acknowledgements do not wait for the disk, which is synced in the background now and then.
+    /// P01: nothing waits for the disk, which is synced in the background once a second. A SIGKILL takes acknowledged
+    /// entries with it, and terms and votes as well, so that a node may vote twice in one term.
     AckBeforeFsync,
     /// E06: votes are granted without comparing logs.
     VoteIgnoresLog,
     /// E11: half of the members count as a quorum (shows with an even number of nodes).
     HalfQuorum,
-    /// A01: entries are applied when they are received, before they are committed.
+    /// A01: entries are applied when they are received, before they are committed. On a leader that is when it appends
+    /// them, and what is applied is answered: so this is C07 as well, with true answers in place of promised ones.
     ApplyOnReceipt,
 }
 
@@ -71,14 +74,18 @@ impl Bug {
     /// What is wrong, in one line.
     pub const fn summary(self) -> &'static str {
         match self {
-            Self::LocalLeaderRead => "a leader answers reads without asking a quorum",
+            Self::LocalLeaderRead => {
+                "a leader answers reads without asking a quorum, and leads on without one"
+            }
             Self::FollowerLocalRead => "every node answers reads from its own state",
             Self::CommitMinority => "one acknowledgement less than a majority commits",
             Self::AckOnAppend => "a write is answered before it is committed",
-            Self::AckBeforeFsync => "acknowledgements do not wait for the disk",
+            Self::AckBeforeFsync => "neither acknowledgements nor votes wait for the disk",
             Self::VoteIgnoresLog => "votes are granted without comparing logs",
             Self::HalfQuorum => "half of the members count as a quorum (needs an even number)",
-            Self::ApplyOnReceipt => "entries are applied before they are committed",
+            Self::ApplyOnReceipt => {
+                "entries are applied, and writes answered, before they are committed"
+            }
         }
     }
 }
