@@ -14,7 +14,7 @@
 use std::sync::{Arc, TryLockError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
 use tonic::Status;
 
 use super::applier::SharedStore;
@@ -57,7 +57,7 @@ pub(super) struct Api {
 struct Admission {
     writes: Semaphore,
     command_bytes: Semaphore,
-    reads: Semaphore,
+    reads: Arc<Semaphore>,
 }
 
 impl Admission {
@@ -65,7 +65,7 @@ impl Admission {
         Self {
             writes: Semaphore::new(WRITES_MAX),
             command_bytes: Semaphore::new(COMMAND_BYTES_MAX),
-            reads: Semaphore::new(READS_MAX),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
         }
     }
 
@@ -75,9 +75,9 @@ impl Admission {
         Some((self.writes.try_acquire().ok()?, self.command_bytes.try_acquire_many(bytes).ok()?))
     }
 
-    /// A place for a read.
-    fn read(&self) -> Option<SemaphorePermit<'_>> {
-        self.reads.try_acquire().ok()
+    /// A place for a read, held until it is done: also when its client has given up while a thread goes on reading.
+    fn read(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.reads).try_acquire_owned().ok()
     }
 }
 
@@ -141,7 +141,7 @@ impl Api {
         wide: bool,
         read: impl FnOnce(&Store) -> Result<T, KvError> + Send + 'static,
     ) -> Result<T, Failure> {
-        let _place = self.admission.read().ok_or(Failure::TooManyRequests)?;
+        let place = self.admission.read().ok_or(Failure::TooManyRequests)?;
         if !serializable {
             self.confirm().await?;
         }
@@ -154,9 +154,12 @@ impl Api {
             }
         }
         let store = Arc::clone(&self.store);
-        let reading = tokio::task::spawn_blocking(move || match store.read() {
-            Ok(store) => read(&store).map_err(Failure::Refused),
-            Err(_) => Err(Failure::Stopping),
+        let reading = tokio::task::spawn_blocking(move || {
+            let _held_until_done = place;
+            match store.read() {
+                Ok(store) => read(&store).map_err(Failure::Refused),
+                Err(_) => Err(Failure::Stopping),
+            }
         });
         reading.await.unwrap_or(Err(Failure::Stopping))
     }

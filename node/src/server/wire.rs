@@ -12,6 +12,9 @@ pub(super) enum WireError {
     /// A part that must be there is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// There are no entries behind the last number.
+    #[error("entries behind index {}", u64::MAX)]
+    TooFar,
 }
 
 /// Puts a message into its wire form.
@@ -144,12 +147,12 @@ fn append_from_wire(it: wire::AppendRequest) -> Result<Payload, WireError> {
 
 /// The entries, which must follow `prev` without a gap: the one property of their order that the core relies on.
 fn consecutive(prev: LogIndex, entries: Vec<wire::Entry>) -> Result<Vec<Entry>, WireError> {
-    let mut expected = prev;
+    let mut expected = prev.0;
     entries
         .into_iter()
         .map(|entry| {
-            expected = expected.next();
-            if entry.index == expected.0 {
+            expected = expected.checked_add(1).ok_or(WireError::TooFar)?;
+            if entry.index == expected {
                 Ok(entry_from_wire(entry))
             } else {
                 Err(WireError::Missing("an entry in the middle of a batch"))
@@ -268,6 +271,23 @@ mod tests {
             },
         };
         assert!(from_wire(to_wire(message)).is_err());
+    }
+
+    #[test]
+    fn entries_behind_the_last_number_are_refused() {
+        let mut behind = entry(8);
+        behind.index = LogIndex(0);
+        let message = Message {
+            term: Term(5),
+            payload: Payload::AppendRequest {
+                prev_index: LogIndex(u64::MAX),
+                prev_term: Term(5),
+                entries: vec![behind],
+                commit: LogIndex(6),
+                round: 1,
+            },
+        };
+        assert_eq!(from_wire(to_wire(message)), Err(WireError::TooFar));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::proto::etcdserverpb::maintenance_server::Maintenance;
 use crate::proto::etcdserverpb::{ResponseHeader, StatusRequest, StatusResponse};
 
 /// What clients see as the server's version: the etcd release whose API this is a subset of, and who it really is.
-const VERSION: &str = "3.5.0-rashomon";
+const VERSION: &str = "3.4.0-rashomon";
 
 #[tonic::async_trait]
 impl Maintenance for Api {

@@ -1,6 +1,7 @@
 //! The API in front of a driver that the test plays itself.
 
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tonic::{Code, Request};
@@ -135,6 +136,28 @@ async fn the_waiter_of_a_client_that_gave_up_is_closed() {
     drop(task(api.put(put())).poll_once().await);
     let Some(Input::Write { reply, .. }) = inputs.recv().await else { panic!("no write") };
     assert!(reply.is_closed());
+}
+
+/// A thread that reads cannot be stopped: as long as it is at work its place is taken.
+#[tokio::test]
+async fn a_wide_read_keeps_its_place_when_its_client_gives_up() {
+    let (api, _inputs) = api();
+    let all = RangeRequest { range_end: vec![0], ..get(true).into_inner() };
+    let (store, (held, is_held)) = (Arc::clone(&api.store), channel());
+    let (finish, finished) = channel::<()>();
+    let applying = std::thread::spawn(move || {
+        let _writing = store.write().unwrap();
+        held.send(()).unwrap();
+        finished.recv().unwrap();
+    });
+    is_held.recv().unwrap();
+    drop(task(api.range(Request::new(all))).poll_once().await);
+    assert_eq!(api.admission.reads.available_permits(), READS_MAX - 1);
+    finish.send(()).unwrap();
+    applying.join().unwrap();
+    let all_places = api.admission.reads.acquire_many(READS_MAX as u32);
+    let back = tokio::time::timeout(Duration::from_secs(30), all_places).await;
+    drop(back.expect("the place comes back when the read is done").unwrap());
 }
 
 #[tokio::test]
