@@ -12,6 +12,7 @@ use rashomon_node::bugs::Bug;
 use rashomon_node::raft::NodeId;
 use rashomon_node::server::{NodeError, NodeOptions, init_logging, run};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::exit::Exit;
 
@@ -60,7 +61,8 @@ pub struct Args {
     cluster_id: u64,
 }
 
-/// Runs the node until SIGTERM or SIGINT, or until it fails.
+/// Runs the node until SIGTERM or SIGINT, or until it fails. Stopping waits for the disk, for ever if that hangs; a second
+/// signal ends the process whatever it waits for.
 pub fn main(args: Args) -> Exit {
     init_logging(NodeId(args.id));
     match args.into_options().and_then(serve) {
@@ -110,17 +112,45 @@ fn serve(options: NodeOptions) -> Result<(), NodeError> {
         let failed = |source| NodeError::System { what: "signal handler", source };
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let stop = async {
+        let signal = async || {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
         };
-        run(options, stop).await
+        let node = |stopped: oneshot::Receiver<()>| {
+            run(options, async {
+                // An error: nobody is left who could say so.
+                let _ = stopped.await;
+            })
+        };
+        run_until_told(node, signal).await
     });
     // After a failure a thread may hang in the very thing that failed: do not wait for it.
     runtime.shutdown_background();
     result
+}
+
+/// Runs what stops at the first signal, and gives it up at the second.
+async fn run_until_told<R>(
+    run: impl FnOnce(oneshot::Receiver<()>) -> R,
+    mut signal: impl AsyncFnMut(),
+) -> Result<(), NodeError>
+where
+    R: Future<Output = Result<(), NodeError>>,
+{
+    let (stop, stopped) = oneshot::channel();
+    let told_twice = async {
+        signal().await;
+        // Fails only if the node has ended already.
+        let _ = stop.send(());
+        signal().await;
+    };
+    tokio::select! {
+        biased;
+        end = run(stopped) => end,
+        () = told_twice => Err(NodeError::StoppedTwice),
+    }
 }
 
 /// `2=127.0.0.1:4002`
@@ -151,6 +181,8 @@ fn in_words(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
     use clap::Parser;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -162,6 +194,25 @@ mod tests {
         let line = "node --id 2 --data d --client 127.0.0.1:1 --peer 127.0.0.1:2";
         let words = line.split(' ').chain(more.iter().copied());
         Line::try_parse_from(words).map(|line| line.args)
+    }
+
+    /// A node whose disk hangs never ends by itself.
+    #[tokio::test]
+    async fn the_second_signal_ends_what_the_first_could_not() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let (count, seen) = (Arc::clone(&told), Arc::clone(&told));
+        let hangs = |stopped: oneshot::Receiver<()>| async move {
+            stopped.await.unwrap();
+            assert_eq!(seen.load(Ordering::Relaxed), 1);
+            std::future::pending().await
+        };
+        let signal = async move || {
+            tokio::task::yield_now().await;
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        let end = run_until_told(hangs, signal).await;
+        assert!(matches!(end, Err(NodeError::StoppedTwice)), "{end:?}");
+        assert_eq!(told.load(Ordering::Relaxed), 2);
     }
 
     #[test]

@@ -68,9 +68,3 @@ impl KvError {
         Self::Malformed { reason: reason.into() }
     }
 }
-
-impl From<KvError> for tonic::Status {
-    fn from(error: KvError) -> Self {
-        Self::new(error.code(), error.to_string())
-    }
-}

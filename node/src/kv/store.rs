@@ -3,7 +3,7 @@
 use super::command::header;
 use super::history::{Change, Keys, Span};
 use super::txn::Branch;
-use super::{KvError, KvRequest, KvResponse, decode_command, range, validate, validate_range};
+use super::{KvError, KvRequest, KvResponse, range, validate, validate_range};
 use crate::proto::etcdserverpb::{
     DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
     TxnRequest, TxnResponse,
@@ -34,12 +34,7 @@ impl Store {
     }
 
     /// Applies a committed command. An error changed nothing, and every node gets the same one.
-    pub fn apply(&mut self, command: &[u8]) -> Result<KvResponse, KvError> {
-        self.apply_request(decode_command(command)?)
-    }
-
-    /// [`apply`](Self::apply) for a request that is decoded already.
-    pub fn apply_request(&mut self, request: KvRequest) -> Result<KvResponse, KvError> {
+    pub fn apply(&mut self, request: KvRequest) -> Result<KvResponse, KvError> {
         validate(&request)?;
         let mut writing = Writing::begin(self);
         let result = match request {

@@ -56,7 +56,7 @@ fn then(success: Vec<RequestOp>) -> TxnRequest {
 }
 
 fn apply(store: &mut Store, request: &KvRequest) -> Result<KvResponse, KvError> {
-    store.apply(&encode_command(request))
+    store.apply(decode_command(&encode_command(request))?)
 }
 
 fn do_put(store: &mut Store, request: PutRequest) -> PutResponse {

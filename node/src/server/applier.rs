@@ -180,7 +180,7 @@ impl Applier {
         for (position, request) in requests.into_iter().enumerate() {
             let Some(request) = request else { continue };
             writes += 1;
-            let result = request.and_then(|request| store.apply_request(request));
+            let result = request.and_then(|request| store.apply(request));
             if let Some((_, reply)) = replies.next_if(|(waiting, _)| *waiting == position) {
                 answers.push((reply, result));
             }

@@ -106,6 +106,11 @@ pub enum NodeError {
     /// failed sync nobody knows what the disk holds.
     #[error("write-ahead log: {0}")]
     Wal(#[from] WalError),
+    /// Told to stop once more while it was stopping, the node ended at once.
+    #[error(
+        "told to stop twice: ended without waiting for the disk any longer; what was acknowledged is on it"
+    )]
+    StoppedTwice,
     /// A thread of the node ended on a broken invariant; its own log line says which.
     #[error("the {0} ended unexpectedly; see the log line before this one")]
     Crashed(&'static str),

@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_promise_is_what_applying_would_answer() {
         let mut store = Store::new();
-        store.apply_request(KvRequest::Put(put("1"))).unwrap();
+        store.apply(KvRequest::Put(put("1"))).unwrap();
         let delete = DeleteRangeRequest { key: b"k".to_vec(), prev_kv: true, range_end: vec![0] };
         for request in [
             KvRequest::Put(PutRequest { prev_kv: true, ..put("2") }),
@@ -108,14 +108,14 @@ mod tests {
             cas("1", "2"),
         ] {
             let promised = promise(&store, &request).unwrap();
-            assert_eq!(promised, store.clone().apply_request(request).unwrap());
+            assert_eq!(promised, store.clone().apply(request).unwrap());
         }
     }
 
     #[test]
     fn two_compare_and_sets_are_both_promised_success() {
         let mut store = Store::new();
-        store.apply_request(KvRequest::Put(put("1"))).unwrap();
+        store.apply(KvRequest::Put(put("1"))).unwrap();
         for request in [cas("1", "2"), cas("1", "3")] {
             let KvResponse::Txn(response) = promise(&store, &request).unwrap() else { panic!() };
             assert!(response.succeeded);

@@ -90,9 +90,8 @@ fn bare(header: &mut Option<ResponseHeader>) {
         Some(ResponseHeader { revision: header.map_or(0, |it| it.revision), ..Default::default() });
 }
 
-fn refused(error: KvError) -> Answer {
-    let status = tonic::Status::from(error);
-    Answer::Refused(status.code(), status.message().to_owned())
+fn refused(error: &KvError) -> Answer {
+    Answer::Refused(error.code(), error.to_string())
 }
 
 async fn ask_etcd(client: &mut KvClient<Channel>, request: &AnyRequest) -> Answer {
@@ -127,8 +126,12 @@ async fn ask_etcd(client: &mut KvClient<Channel>, request: &AnyRequest) -> Answe
 
 fn ask_store(store: &mut Store, request: &AnyRequest) -> Answer {
     match request {
-        AnyRequest::Range(range) => store.range(range).map_or_else(refused, Answer::Range),
-        AnyRequest::Write(write) => apply(store, write).map_or_else(refused, Answer::Write),
+        AnyRequest::Range(range) => {
+            store.range(range).map_or_else(|error| refused(&error), Answer::Range)
+        }
+        AnyRequest::Write(write) => {
+            apply(store, write).map_or_else(|error| refused(&error), Answer::Write)
+        }
     }
 }
 

@@ -36,13 +36,12 @@ impl Record {
         let Self { cluster, node, members, incarnation, has_log } = self;
         let members: Vec<String> = members.iter().map(|member| member.0.to_string()).collect();
         let (members, log) = (members.join(","), if *has_log { "yes" } else { "no" });
-        let mut text = format!(
+        let text = format!(
             "{FORMAT}\ncluster {cluster}\nnode {}\nmembers {members}\nincarnation {incarnation}\nlog {log}\n",
             node.0
         );
         let crc = crc32c::crc32c(text.as_bytes());
-        text.push_str(&format!("crc {crc:08x}\n"));
-        text
+        format!("{text}crc {crc:08x}\n")
     }
 
     /// Reads the file's bytes, or says what is wrong with them.
