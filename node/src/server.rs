@@ -19,7 +19,8 @@
 //! message costs no hand-over.
 //!
 //! Invariants:
-//! - One node a data directory, one incarnation a start ([`identity`]).
+//! - One node a data directory, one incarnation a start, and the same members for ever; a log that was there once is
+//!   never replaced by an empty one ([`identity`]).
 //! - After a failure of the disk nothing is acknowledged and the node ends ([`NodeError::Wal`]).
 //! - Every queue is bounded, by its own size or by what clients and the log may hold; see there.
 //!
