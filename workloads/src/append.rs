@@ -4,15 +4,11 @@
 //! or in another place than an earlier read had it, is a violation. The client carries an append out as a read of the
 //! list followed by a transaction that replaces it if it has not changed, so this also exercises transactions.
 
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
-use rashomon_checker::history::ProcessId;
 
-use crate::key_space::KeySpace;
 use crate::mix::Mix;
-use crate::{Generator, Invocation, Shape, Workload};
+use crate::stream::Stream;
+use crate::{Board, Generator, Invocation, Place, Shape, Workload};
 
 /// The workload.
 #[derive(Debug, Clone, Copy)]
@@ -45,10 +41,8 @@ impl Workload for Append {
         Shape::List
     }
 
-    fn generator(&self, seed: u64) -> Box<dyn Generator> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let keys = KeySpace::new("l", &mut rng);
-        Box::new(AppendGenerator { rng, keys, last_element: 0 })
+    fn generator(&self, place: Place) -> Box<dyn Generator> {
+        Box::new(AppendGenerator { stream: Stream::new(place, "l", &MIX) })
     }
 }
 
@@ -59,31 +53,21 @@ enum Kind {
 }
 
 /// With at most 150 operations a key, this keeps lists at about 60 elements.
-const MIX: Mix<Kind, 2> = Mix::new([(Kind::Append, 40), (Kind::Read, 60)]);
+static MIX: Mix<Kind, 2> = Mix::new([(Kind::Append, 40), (Kind::Read, 60)]);
 
 struct AppendGenerator {
-    rng: ChaCha8Rng,
-    keys: KeySpace,
-    last_element: i64,
+    stream: Stream<Kind, 2>,
 }
 
 impl Generator for AppendGenerator {
-    fn next(&mut self, _process: ProcessId) -> Invocation {
-        let key = self.keys.pick(&mut self.rng);
-        match MIX.pick(&mut self.rng) {
-            Kind::Read => Invocation::read(key),
-            Kind::Append => {
-                self.last_element += 1;
-                Invocation { f: "append", key, value: Value::Int(self.last_element) }
+    fn next(&mut self, board: &mut Board) -> Invocation {
+        let step = self.stream.step(board);
+        match step.kind {
+            Kind::Append if !step.watches => {
+                Invocation { f: "append", key: step.key, value: step.value }
             }
+            Kind::Append | Kind::Read => Invocation::read(step.key),
         }
-    }
-
-    /// Nothing to learn: what is appended does not depend on what is there.
-    fn observe(&mut self, _invocation: &Invocation, _answer: Option<&Value>) {}
-
-    fn final_reads(&self) -> Vec<Invocation> {
-        self.keys.all().map(Invocation::read).collect()
     }
 }
 

@@ -1,14 +1,18 @@
 //! What clients do and what must hold: seeded generators, models and final reads, one file a workload.
 //!
-//! This crate owns the *content* of a run. It refuses to own the rest: no network, no processes, no clock. A generator
-//! is a pure state machine that hands out invocations and is told what came of them, so the same seed and the same
-//! observations give the same invocations, against real nodes as in a simulation.
+//! This crate owns the *content* of a run. It refuses to own the rest: no network, no processes, no clock. Each client has
+//! a generator of its own, a pure state machine that hands out invocations; what clients know of each other stands on
+//! one board.
 //!
 //! ```text
-//!              next(process)                 perform
-//! generator ------------------> invocation ----------> client ----> node
-//!     ^                                                   |
-//!     +------------------- observe(invocation, answer) ---+
+//!                    next                       perform
+//! generator of c0 ---------> invocation ----------------> client 0 ----> node
+//!        |  ^                                                |
+//!        v  |                                                |
+//!       board  <---------- observe(invocation, answer) ------+
+//!        ^  |
+//!        |  v
+//! generator of c1 ---------> ...
 //! ```
 //!
 //! | workload | object | operations | model |
@@ -17,19 +21,26 @@
 //! | `append` | list | append, read | append-only list |
 //! | `set` | set | add, read | grow-only set |
 //!
-//! Invariants: a value is written by at most one invocation of a run, so that an answer names the write it saw; a key
-//! serves a bounded number of operations, so that checking stays cheap however long the run is; every key a run touched
-//! is among its final reads.
+//! Invariants:
+//! - What a client does at a position of its stream (function, object, value) is a function of the seed, whatever the
+//!   timing. Two things depend on what was seen: which positions a client leaves out because it fell behind the
+//!   others, and what a compare-and-set expects.
+//! - Clients are at about the same position at any time, and so work on the same objects.
+//! - A value is written by at most one invocation of a run, so that an answer names the write it saw.
+//! - A key serves a bounded number of operations, so that checking stays cheap however long the run is; every key a run
+//!   touched is among its final reads.
 
 mod append;
 mod key_space;
 mod mix;
 mod register;
 mod set;
+mod stream;
+
+use std::collections::BTreeMap;
 
 use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
-use rashomon_checker::history::ProcessId;
 
 /// What a client is to do next. The harness translates it into requests.
 ///
@@ -73,17 +84,58 @@ pub enum Shape {
     Set,
 }
 
-/// Source of invocations. Deterministic: the same seed and the same observations give the same invocations.
-pub trait Generator: Send {
-    /// The next operation for `process`.
-    fn next(&mut self, process: ProcessId) -> Invocation;
+/// One client's place in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The seed of the workload, the same for all clients of a run.
+    pub seed: u64,
+    /// Which client, from 0.
+    pub client: u64,
+    /// How many there are.
+    pub clients: u64,
+    /// Whether it mostly reads, whatever the workload's mix.
+    pub watches: bool,
+}
 
-    /// Tells the generator what a completed operation answered (`None`: failed or unknown), so that later
-    /// compare-and-sets start from values that are likely current.
-    fn observe(&mut self, invocation: &Invocation, answer: Option<&Value>);
+/// What the clients of a run know of each other.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// The position of the client that is furthest.
+    furthest: u64,
+    /// Every object that was touched, with the latest value that a workload wants to know, else nil.
+    objects: BTreeMap<String, Value>,
+}
 
+impl Board {
     /// Reads to perform after all faults are healed: every object the run touched.
-    fn final_reads(&self) -> Vec<Invocation>;
+    pub fn final_reads(&self) -> Vec<Invocation> {
+        self.objects.keys().cloned().map(Invocation::read).collect()
+    }
+
+    fn touch(&mut self, key: &str) {
+        if !self.objects.contains_key(key) {
+            self.objects.insert(key.to_owned(), Value::Nil);
+        }
+    }
+
+    fn saw(&mut self, key: &str, value: Value) {
+        self.objects.insert(key.to_owned(), value);
+    }
+
+    /// The latest value seen in an object, if there was one.
+    fn latest(&self, key: &str) -> Option<&Value> {
+        self.objects.get(key).filter(|value| !value.is_nil())
+    }
+}
+
+/// Source of one client's invocations. Deterministic: the same place and the same board give the same invocation.
+pub trait Generator: Send {
+    /// The client's next operation.
+    fn next(&mut self, board: &mut Board) -> Invocation;
+
+    /// Tells the board what a completed operation answered (`None`: failed or unknown), so that later compare-and-sets
+    /// start from values that are likely current. A workload without them has nothing to learn.
+    fn observe(&self, _board: &mut Board, _invocation: &Invocation, _answer: Option<&Value>) {}
 }
 
 /// A named bundle of generator, model and final reads.
@@ -100,8 +152,8 @@ pub trait Workload: Sync {
     fn model(&self) -> ModelKind;
     /// How objects are stored.
     fn shape(&self) -> Shape;
-    /// A fresh generator.
-    fn generator(&self, seed: u64) -> Box<dyn Generator>;
+    /// The generator of one client.
+    fn generator(&self, place: Place) -> Box<dyn Generator>;
 }
 
 /// All workloads, the default first.
@@ -120,22 +172,37 @@ mod tests {
 
     use super::*;
 
-    /// Performs `count` operations one after the other, with `answer` in the place of a store.
+    const CLIENTS: u64 = 10;
+
+    pub(crate) fn place(seed: u64, client: u64) -> Place {
+        Place { seed, client, clients: CLIENTS, watches: false }
+    }
+
+    /// Ten clients perform `count` operations one after the other, with `answer` in the place of a store.
     pub(crate) fn drive(
         workload: &dyn Workload,
         seed: u64,
         count: usize,
         mut answer: impl FnMut(&Invocation) -> Option<Value>,
     ) -> Vec<(Invocation, Option<Value>)> {
-        let mut generator = workload.generator(seed);
+        let mut board = Board::default();
+        let mut generators: Vec<_> =
+            (0..CLIENTS).map(|client| workload.generator(place(seed, client))).collect();
         (0..count)
             .map(|at| {
-                let invocation = generator.next(ProcessId(at as u64 % 10));
+                let generator = &mut generators[at % CLIENTS as usize];
+                let invocation = generator.next(&mut board);
                 let answer = answer(&invocation);
-                generator.observe(&invocation, answer.as_ref());
+                generator.observe(&mut board, &invocation, answer.as_ref());
                 (invocation, answer)
             })
             .collect()
+    }
+
+    /// The first `count` positions of one client, alone with its board.
+    fn alone(workload: &dyn Workload, place: Place, count: usize) -> Vec<Invocation> {
+        let (mut generator, mut board) = (workload.generator(place), Board::default());
+        (0..count).map(|_| generator.next(&mut board)).collect()
     }
 
     /// The share of operations that are `f`.
@@ -144,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_and_observations_give_the_same_invocations() {
+    fn the_same_seed_and_answers_give_the_same_invocations() {
         for workload in all() {
             let run = |seed| drive(*workload, seed, 2_000, |asked| Some(asked.value.clone()));
             assert_eq!(run(1), run(1), "{}", workload.name());
@@ -153,12 +220,76 @@ mod tests {
     }
 
     #[test]
+    fn a_clients_stream_is_a_function_of_the_seed_whatever_the_others_do() {
+        for workload in all() {
+            // What nobody has answered yet cannot be compared: every compare-and-set is a write here.
+            let whole = alone(*workload, place(5, 3), 500);
+            assert_ne!(whole, alone(*workload, place(6, 3), 500), "{}", workload.name());
+            assert_ne!(whole, alone(*workload, place(5, 4), 500), "{}", workload.name());
+            // Odd and not 5: each is a permutation of ten clients.
+            for order in [1, 3, 7] {
+                let mut board = Board::default();
+                let mut generators: Vec<_> =
+                    (0..CLIENTS).map(|client| workload.generator(place(5, client))).collect();
+                let mut stream = Vec::new();
+                for round in 0..500_u64 {
+                    for turn in 0..CLIENTS {
+                        let client = (turn * order + round) % CLIENTS;
+                        let invocation = generators[client as usize].next(&mut board);
+                        if client == 3 {
+                            stream.push(invocation);
+                        }
+                    }
+                }
+                assert!(is_subsequence(&stream, &whole), "{} order {order}", workload.name());
+                assert!(stream.len() >= 490, "nobody fell behind: {}", stream.len());
+            }
+        }
+    }
+
+    /// Whether `part` is `whole` with some left out, as far as `whole` goes.
+    fn is_subsequence(part: &[Invocation], whole: &[Invocation]) -> bool {
+        let mut whole = whole.iter();
+        let mut left = part.iter().filter(|one| !whole.any(|other| other == *one));
+        left.next().is_none()
+    }
+
+    #[test]
+    fn a_client_that_was_held_up_goes_on_where_the_others_are() {
+        for workload in all() {
+            let mut board = Board::default();
+            let [mut quick, mut slow] = [0, 1].map(|client| workload.generator(place(7, client)));
+            slow.next(&mut board);
+            let recent: Vec<String> = (0..2_000).map(|_| quick.next(&mut board).key).collect();
+            let recent: BTreeSet<&String> = recent[1_900..].iter().collect();
+            for _ in 0..3 {
+                let next = slow.next(&mut board);
+                assert!(recent.contains(&next.key), "{}: {next:?}", workload.name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_that_watches_mostly_reads_and_the_rest_is_as_it_was() {
+        for workload in all() {
+            let usual = alone(*workload, place(8, 2), 1_000);
+            let watching = alone(*workload, Place { watches: true, ..place(8, 2) }, 1_000);
+            let reads = watching.iter().filter(|one| one.is_read()).count();
+            assert!(reads > 880, "{}: {reads} of 1000 are reads", workload.name());
+            for (usual, watching) in usual.iter().zip(&watching) {
+                assert_eq!(usual.key, watching.key);
+                assert!(watching == usual || watching.is_read());
+            }
+        }
+    }
+
+    #[test]
     fn final_reads_ask_for_every_object_once() {
         for workload in all() {
-            let mut generator = workload.generator(3);
+            let (mut generator, mut board) = (workload.generator(place(3, 0)), Board::default());
             let touched: BTreeSet<String> =
-                (0..3_000).map(|_| generator.next(ProcessId(0)).key).collect();
-            let reads = generator.final_reads();
+                (0..3_000).map(|_| generator.next(&mut board).key).collect();
+            let reads = board.final_reads();
             let asked: BTreeSet<String> = reads.iter().map(|read| read.key.clone()).collect();
             assert!(reads.iter().all(Invocation::is_read));
             assert_eq!(asked, touched, "{}", workload.name());

@@ -4,17 +4,12 @@
 //! value that was never written shows at the first read. A compare-and-set starts from the latest value that anybody
 //! was seen to have; started from a guess it would nearly always fail, and a failed one tells nothing.
 
-use std::collections::BTreeMap;
-
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
 use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
-use rashomon_checker::history::ProcessId;
 
-use crate::key_space::KeySpace;
 use crate::mix::Mix;
-use crate::{Generator, Invocation, Shape, Workload};
+use crate::stream::Stream;
+use crate::{Board, Generator, Invocation, Place, Shape, Workload};
 
 /// The workload.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +42,8 @@ impl Workload for Register {
         Shape::Register
     }
 
-    fn generator(&self, seed: u64) -> Box<dyn Generator> {
-        Box::new(RegisterGenerator::new(seed))
+    fn generator(&self, place: Place) -> Box<dyn Generator> {
+        Box::new(RegisterGenerator { stream: Stream::new(place, "k", &MIX) })
     }
 }
 
@@ -59,47 +54,28 @@ enum Kind {
     Cas,
 }
 
-const MIX: Mix<Kind, 3> = Mix::new([(Kind::Read, 45), (Kind::Write, 35), (Kind::Cas, 20)]);
+static MIX: Mix<Kind, 3> = Mix::new([(Kind::Read, 45), (Kind::Write, 35), (Kind::Cas, 20)]);
 
 struct RegisterGenerator {
-    rng: ChaCha8Rng,
-    keys: KeySpace,
-    last_value: i64,
-    /// The latest value seen in each register; nothing for a register nobody has written yet.
-    seen: BTreeMap<String, Value>,
-}
-
-impl RegisterGenerator {
-    fn new(seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let keys = KeySpace::new("k", &mut rng);
-        Self { rng, keys, last_value: 0, seen: BTreeMap::new() }
-    }
-
-    fn fresh_value(&mut self) -> Value {
-        self.last_value += 1;
-        Value::Int(self.last_value)
-    }
+    stream: Stream<Kind, 3>,
 }
 
 impl Generator for RegisterGenerator {
-    fn next(&mut self, _process: ProcessId) -> Invocation {
-        let key = self.keys.pick(&mut self.rng);
-        match (MIX.pick(&mut self.rng), self.seen.get(&key).cloned()) {
+    fn next(&mut self, board: &mut Board) -> Invocation {
+        let step = self.stream.step(board);
+        let (key, value) = (step.key, step.value);
+        match (step.kind, board.latest(&key).cloned()) {
             (Kind::Read, _) => Invocation::read(key),
+            _ if step.watches => Invocation::read(key),
             (Kind::Cas, Some(from)) => {
-                let to = self.fresh_value();
-                Invocation { f: "cas", key, value: Value::List(vec![from, to]) }
+                Invocation { f: "cas", key, value: Value::List(vec![from, value]) }
             }
             // Nothing to start a compare-and-set from: give the register its first value.
-            (Kind::Write | Kind::Cas, _) => {
-                let value = self.fresh_value();
-                Invocation { f: "write", key, value }
-            }
+            (Kind::Write | Kind::Cas, _) => Invocation { f: "write", key, value },
         }
     }
 
-    fn observe(&mut self, invocation: &Invocation, answer: Option<&Value>) {
+    fn observe(&self, board: &mut Board, invocation: &Invocation, answer: Option<&Value>) {
         let Some(answer) = answer else { return };
         let now = match invocation.f {
             "cas" => invocation.value.as_list().and_then(|pair| pair.get(1)),
@@ -107,19 +83,17 @@ impl Generator for RegisterGenerator {
             _ => Some(answer),
         };
         if let Some(now) = now.filter(|value| !value.is_nil()) {
-            self.seen.insert(invocation.key.clone(), now.clone());
+            board.saw(&invocation.key, now.clone());
         }
-    }
-
-    fn final_reads(&self) -> Vec<Invocation> {
-        self.keys.all().map(Invocation::read).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::tests::{drive, share};
+    use crate::tests::{drive, place, share};
 
     /// A register that always answers at once.
     fn answer(state: &mut BTreeMap<String, Value>, invocation: &Invocation) -> Option<Value> {
@@ -188,13 +162,13 @@ mod tests {
 
     #[test]
     fn a_failed_operation_teaches_nothing() {
-        let mut generator = RegisterGenerator::new(4);
+        let (generator, mut board) = (Register.generator(place(4, 0)), Board::default());
         let write = Invocation { f: "write", key: "k0".into(), value: Value::Int(9) };
-        generator.observe(&write, None);
-        assert!(generator.seen.is_empty());
-        generator.observe(&Invocation::read("k0".into()), Some(&Value::Nil));
-        assert!(generator.seen.is_empty(), "an absent value is nothing to start from");
-        generator.observe(&Invocation::read("k0".into()), Some(&Value::Int(9)));
-        assert_eq!(generator.seen["k0"], Value::Int(9));
+        generator.observe(&mut board, &write, None);
+        assert_eq!(board.latest("k0"), None);
+        generator.observe(&mut board, &Invocation::read("k0".into()), Some(&Value::Nil));
+        assert_eq!(board.latest("k0"), None, "an absent value is nothing to start from");
+        generator.observe(&mut board, &Invocation::read("k0".into()), Some(&Value::Int(9)));
+        assert_eq!(board.latest("k0"), Some(&Value::Int(9)));
     }
 }

@@ -3,15 +3,11 @@
 //! Each element is a key of its own under the set's prefix, and a read is one range read: what the store must get right
 //! is that a range read sees one moment, and that no acknowledged element ever vanishes.
 
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
-use rashomon_checker::history::ProcessId;
 
-use crate::key_space::KeySpace;
 use crate::mix::Mix;
-use crate::{Generator, Invocation, Shape, Workload};
+use crate::stream::Stream;
+use crate::{Board, Generator, Invocation, Place, Shape, Workload};
 
 /// The workload.
 #[derive(Debug, Clone, Copy)]
@@ -42,10 +38,8 @@ impl Workload for Set {
         Shape::Set
     }
 
-    fn generator(&self, seed: u64) -> Box<dyn Generator> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let keys = KeySpace::new("s", &mut rng);
-        Box::new(SetGenerator { rng, keys, last_element: 0 })
+    fn generator(&self, place: Place) -> Box<dyn Generator> {
+        Box::new(SetGenerator { stream: Stream::new(place, "s", &MIX) })
     }
 }
 
@@ -56,37 +50,27 @@ enum Kind {
 }
 
 /// With at most 150 operations a key, this keeps sets below about 100 elements.
-const MIX: Mix<Kind, 2> = Mix::new([(Kind::Add, 50), (Kind::Read, 50)]);
+static MIX: Mix<Kind, 2> = Mix::new([(Kind::Add, 50), (Kind::Read, 50)]);
 
 struct SetGenerator {
-    rng: ChaCha8Rng,
-    keys: KeySpace,
-    last_element: i64,
+    stream: Stream<Kind, 2>,
 }
 
 impl Generator for SetGenerator {
-    fn next(&mut self, _process: ProcessId) -> Invocation {
-        let key = self.keys.pick(&mut self.rng);
-        match MIX.pick(&mut self.rng) {
-            Kind::Read => Invocation::read(key),
-            Kind::Add => {
-                self.last_element += 1;
-                Invocation { f: "add", key, value: Value::Int(self.last_element) }
-            }
+    fn next(&mut self, board: &mut Board) -> Invocation {
+        let step = self.stream.step(board);
+        match step.kind {
+            Kind::Add if !step.watches => Invocation { f: "add", key: step.key, value: step.value },
+            Kind::Add | Kind::Read => Invocation::read(step.key),
         }
-    }
-
-    /// Nothing to learn: what is added does not depend on what is there.
-    fn observe(&mut self, _invocation: &Invocation, _answer: Option<&Value>) {}
-
-    fn final_reads(&self) -> Vec<Invocation> {
-        self.keys.all().map(Invocation::read).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use rashomon_checker::Value;
 
     use super::*;
     use crate::tests::{drive, share};

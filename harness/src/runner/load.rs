@@ -1,25 +1,26 @@
 //! The clients of a run, working side by side.
 //!
 //! ```text
-//! generator (shared) -> client 0 (stays at n1, mostly reads) -> record, perform, record, observe
-//!                    -> client 1 (stays at n2, mostly reads) -> ...
-//!                    -> client 3 (roams)                    -> ...
+//! generator -> client 0 (stays at n1, mostly reads) -> record, perform, record, observe
+//! generator -> client 1 (stays at n2, mostly reads) -> ...
+//! generator -> client 3 (roams)                     -> ...
+//!     |             what they know of each other: the board
 //! ```
 //!
-//! Each client does one operation at a time. After an `info` its process number is retired (the next one is higher by
-//! the number of clients, so numbers never meet) and it starts over with fresh connections. Now and then a client
+//! Each client has its own generator and does one operation at a time, so that the seed decides what it does. After an `info` its process number is retired (the next one is higher by
+//! the number of clients, so numbers never meet), it starts over with fresh connections, and its stream goes on. Now and then a client
 //! follows its own acknowledged write with a read of the same object from another node: that is where a stale read hides.
 //!
 //! Clients run on threads of their own, so that proxy and nemesis cannot delay the moment at which an answer is seen.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use rashomon_checker::history::ProcessId;
-use rashomon_workloads::{Generator, Invocation, Workload};
+use rashomon_workloads::{Board, Generator, Invocation, Place, Workload};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -34,15 +35,13 @@ use crate::recorder::{RecordError, Recorder};
 
 /// Out of 100 acknowledged writes, those that are followed by a read elsewhere.
 const PROBE_PERCENT: u32 = 15;
-/// Out of 100 operations of a client that stays at its node, those that are reads in any case.
-const WATCH_PERCENT: u32 = 85;
 /// How long a client rests after an operation for which it got no connection: a dead node refuses at once, and a client that
 /// stays with it would fill the history with failures.
 const REST: Duration = Duration::from_millis(100);
 
 /// What all clients of a run share.
 pub(super) struct Shared {
-    generator: Mutex<Box<dyn Generator>>,
+    board: Mutex<Board>,
     recorder: Recorder,
     tally: Tally,
     /// Names of the nodes, by position.
@@ -51,14 +50,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        plan: &Plan,
-        workload: &dyn Workload,
-        nodes: Vec<String>,
-        recorder: Recorder,
-    ) -> Self {
+    pub(super) fn new(plan: &Plan, nodes: Vec<String>, recorder: Recorder) -> Self {
         Self {
-            generator: Mutex::new(workload.generator(plan.seed.derive("workload").0)),
+            board: Mutex::default(),
             recorder,
             tally: Tally::default(),
             nodes,
@@ -73,17 +67,18 @@ impl Shared {
 
     /// The reads that end the run, one for each object there was.
     pub(super) fn final_reads(&self) -> Vec<Invocation> {
-        self.generator(|generator| generator.final_reads())
+        self.board().final_reads()
     }
 
-    fn generator<T>(&self, ask: impl FnOnce(&mut dyn Generator) -> T) -> T {
-        ask(self.generator.lock().unwrap_or_else(PoisonError::into_inner).as_mut())
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One client with its habits.
 pub(super) struct Worker {
     shared: Arc<Shared>,
+    generator: Box<dyn Generator>,
     client: Client,
     process: ProcessId,
     routing: Routing,
@@ -102,11 +97,19 @@ pub(super) fn workers(
         .map(|number| {
             let seed = plan.seed.derive(&format!("client {number}"));
             let routing = seed.derive("routing").rng();
+            let routing = Routing::new(plan.nodes, number, plan.concurrency, routing);
+            let place = Place {
+                seed: plan.seed.derive("workload").0,
+                client: number as u64,
+                clients: plan.concurrency as u64,
+                watches: routing.stays(),
+            };
             Worker {
                 shared: Arc::clone(shared),
+                generator: workload.generator(place),
                 client: Client::new(workload.shape(), addresses, plan.op_timeout()),
                 process: ProcessId(number as u64),
-                routing: Routing::new(plan.nodes, number, plan.concurrency, routing),
+                routing,
                 pace: Pace::new(plan.rate, plan.concurrency, seed.derive("pace").rng()),
                 rng: seed.derive("probes").rng(),
             }
@@ -164,7 +167,7 @@ impl Worker {
                 () = stop.cancelled() => return Ok(self),
                 () = sleep_until(start + self.pace.due()) => {}
             }
-            let invocation = self.next();
+            let invocation = self.generator.next(&mut self.shared.board());
             let node = self.routing.next();
             let completion = self.operate(&invocation, node).await?;
             match completion {
@@ -183,16 +186,6 @@ impl Worker {
             }
             self.pace.advance(start.elapsed());
         }
-    }
-
-    /// What to do next; a client that stays at its node mostly reads instead.
-    fn next(&mut self) -> Invocation {
-        let process = self.process;
-        let invocation = self.shared.generator(|generator| generator.next(process));
-        if self.routing.stays() && self.rng.random_range(0..100) < WATCH_PERCENT {
-            return Invocation::read(invocation.key);
-        }
-        invocation
     }
 
     /// Now and then reads what was just written, from another node.
@@ -220,7 +213,7 @@ impl Worker {
             Completion::Ok(answer) => Some(answer),
             Completion::Fail(_) | Completion::Info(_) => None,
         };
-        shared.generator(|generator| generator.observe(invocation, answer));
+        self.generator.observe(&mut shared.board(), invocation, answer);
         if let Completion::Info(_) = completion {
             self.process = ProcessId(self.process.0 + shared.clients);
             self.client.reset();

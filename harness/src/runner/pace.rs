@@ -1,9 +1,9 @@
 //! When a client's next operation is due.
 //!
-//! The schedule is open-loop: it does not wait for answers, so a slow answer does not make the load gentler. Gaps are
-//! drawn between nothing and twice the mean, so that clients drift against each other and every overlap occurs. A client
-//! that was held up catches up on a few operations and lets the others go: a burst after every fault would test the
-//! store's queue instead of its consistency.
+//! The schedule is open-loop: it does not wait for answers, so a slow answer does not make the load gentler. Time is cut
+//! into slots of the mean gap, and each operation is due at a drawn moment of its slot: clients never drift apart for good,
+//! and every overlap occurs. A client that was held up catches up on a few operations and lets the others go: a burst after
+//! every fault would test the store's queue instead of its consistency.
 
 use std::time::Duration;
 
@@ -11,22 +11,25 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
 /// Mean gaps that a late client may catch up on.
-const CATCH_UP: u32 = 4;
+const CATCH_UP: f64 = 4.0;
 
 /// The schedule of one client.
 #[derive(Debug)]
 pub(super) struct Pace {
-    mean: Duration,
+    /// Seconds of a slot.
+    mean: f64,
+    /// The slot of the next operation.
+    slot: u64,
     due: Duration,
     rng: ChaCha8Rng,
 }
 
 impl Pace {
     /// The share of one of `clients` clients in `rate` operations a second.
-    pub(super) fn new(rate: f64, clients: usize, mut rng: ChaCha8Rng) -> Self {
-        let mean = Duration::from_secs_f64(clients as f64 / rate);
-        let due = mean.mul_f64(rng.random_range(0.0..1.0));
-        Self { mean, due, rng }
+    pub(super) fn new(rate: f64, clients: usize, rng: ChaCha8Rng) -> Self {
+        let mut pace = Self { mean: clients as f64 / rate, slot: 0, due: Duration::ZERO, rng };
+        pace.draw();
+        pace
     }
 
     /// Time from the start of the load at which the next operation is due.
@@ -36,9 +39,15 @@ impl Pace {
 
     /// Moves on to the operation after, at `now`.
     pub(super) fn advance(&mut self, now: Duration) {
-        let next = self.due + self.mean.mul_f64(self.rng.random_range(0.0..2.0));
-        let oldest = now.saturating_sub(self.mean * CATCH_UP);
-        self.due = next.max(oldest);
+        let oldest = now.as_secs_f64() / self.mean - CATCH_UP;
+        // A negative number becomes 0.
+        self.slot = (self.slot + 1).max(oldest as u64);
+        self.draw();
+    }
+
+    fn draw(&mut self) {
+        let within = self.rng.random_range(0.0..1.0);
+        self.due = Duration::from_secs_f64((self.slot as f64 + within) * self.mean);
     }
 
     /// Skips operations: the next one is not due before `until`.
@@ -85,7 +94,14 @@ mod tests {
             pace.advance(late);
             at_once += 1;
         }
-        assert!((2..=12).contains(&at_once), "{at_once} operations at once after ten idle seconds");
+        assert!((2..=6).contains(&at_once), "{at_once} operations at once after ten idle seconds");
+    }
+
+    #[test]
+    fn clients_do_not_drift_apart() {
+        let last = |seed| *due_times(seed, 10_000).last().unwrap();
+        let apart = last(6).abs_diff(last(7));
+        assert!(apart < Duration::from_millis(20), "a slot is 20 ms long: {apart:?}");
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Routing {
         Self { nodes, at: client % nodes, habit, rng }
     }
 
-    /// Whether this client stays where it is, and so mostly reads.
+    /// Whether this client stays where it is, and so is to watch: to read most of the time.
     pub(super) fn stays(&self) -> bool {
         self.habit == Habit::Stay
     }

@@ -83,8 +83,8 @@ impl Stage<'_> {
         recorder: Recorder,
         journal: &Arc<FaultJournal>,
     ) -> Result<Staged, RunError> {
-        let Run { plan, workload, .. } = *self.run;
-        let shared = Arc::new(Shared::new(plan, workload, cluster.names(), recorder));
+        let plan = self.run.plan;
+        let shared = Arc::new(Shared::new(plan, cluster.names(), recorder));
         let watch = Watch::start(Sights {
             cluster: Arc::clone(cluster),
             shared: Arc::clone(&shared),
