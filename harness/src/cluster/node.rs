@@ -208,7 +208,7 @@ impl Node {
         )))
     }
 
-    /// SIGTERM, then SIGKILL for one that takes too long. A node that is down stays so.
+    /// SIGTERM, then SIGKILL for one that takes too long, which is a finding. A node that is down stays so.
     pub(super) async fn stop(&self) -> Result<(), ClusterError> {
         let mut duty = self.duty.lock().await;
         *duty = Duty::Down;
@@ -219,6 +219,9 @@ impl Node {
         if process.ended(STOP_PATIENCE).await.is_some() {
             return Ok(());
         }
+        let (name, pid, patience) = (&self.name, process.pid(), STOP_PATIENCE.as_secs());
+        let finding = format!("{name} (pid {pid}) did not end within {patience} s of SIGTERM");
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
         process.insist();
         match process.ended(SIGNAL_PATIENCE).await {
             Some(_) => Ok(()),
@@ -278,4 +281,39 @@ impl Node {
 
 fn receipt(evidence: String) -> Receipt {
     Receipt { evidence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::PortPool;
+    use crate::seed::Seed;
+
+    #[tokio::test]
+    async fn a_node_that_does_not_heed_sigterm_is_a_finding() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pool = PortPool::new(Seed(5).derive("deaf node"));
+        let [client, peer, metrics] = [(); 3].map(|()| pool.reserve().unwrap());
+        let findings = Findings::default();
+        let script = "trap '' TERM; echo deaf; while :; do sleep 1; done";
+        let log = folder.path().join("log.jsonl");
+        let node = Node::new(NodeParts {
+            name: "n1".to_owned(),
+            ports: NodePorts { client, peer, metrics },
+            binary: "/bin/sh".into(),
+            args: vec!["-c".into(), script.into()],
+            log: log.clone(),
+            findings: Arc::clone(&findings),
+        });
+        node.launch(&Spawner::start().unwrap()).await.unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !std::fs::read_to_string(&log).unwrap().contains("deaf") {
+            assert!(Instant::now() < deadline, "the script does not start");
+            sleep(LOOK_EVERY).await;
+        }
+        node.stop().await.unwrap();
+        let findings = findings.lock().unwrap().clone();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].contains("did not end within 3 s of SIGTERM"), "{findings:?}");
+    }
 }
