@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 pub use conduct::run;
 pub use kind::{all_faults, default_faults, parse};
 pub use record::{FaultPhase, FaultRecord, Receipt};
-pub use schedule::plan_schedule;
+pub use schedule::{least_time, plan_schedule};
 
 use crate::seed::Seed;
 

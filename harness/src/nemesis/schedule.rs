@@ -64,6 +64,17 @@ pub fn plan_schedule(
     }
 }
 
+/// The shortest run that has room for a fault, whatever the seed; `None` if there are none to draw from.
+pub fn least_time(faults: &[FaultSpec]) -> Option<Duration> {
+    let faults: Vec<Fault> = faults.iter().filter_map(|spec| Fault::named(&spec.0)).collect();
+    let first = if faults.contains(&FIRST) {
+        Some(FIRST.duration_min())
+    } else {
+        faults.iter().map(|fault| fault.duration_min()).max()
+    };
+    first.map(|duration| HEALTHY + duration)
+}
+
 /// What a bag begins with, if it has it.
 const FIRST: Fault = Fault::Partition(Shape::LeaderAlone);
 
@@ -206,6 +217,21 @@ mod tests {
         assert!(plan_schedule(Seed(1), &[], interval, Duration::from_secs(20)).is_empty());
         let kill = parse("kill-leader").unwrap();
         assert!(plan_schedule(Seed(1), &kill, interval, Duration::from_secs(1)).is_empty());
+    }
+
+    #[test]
+    fn the_least_time_is_enough_whatever_the_seed_and_less_is_not() {
+        for name in ["all", "kill", "partition-one", "partition-leader-alone", "combo"] {
+            let faults = parse(name).unwrap();
+            let least = least_time(&faults).unwrap();
+            let count = |seed, limit| {
+                plan_schedule(Seed(seed), &faults, Duration::from_secs(2), limit).len()
+            };
+            let less = least.saturating_sub(Duration::from_millis(1));
+            assert!((0..50).all(|seed| count(seed, least) > 0), "{name}: {least:?}");
+            assert!((0..50).any(|seed| count(seed, less) == 0), "{name}: {least:?}");
+        }
+        assert_eq!(least_time(&[]), None);
     }
 
     #[test]
