@@ -55,6 +55,11 @@ impl Plan {
         Duration::from_secs_f64(self.time_limit_s)
     }
 
+    /// How long so many operations take at the plan's rate.
+    pub fn time_for(&self, operations: u64) -> Duration {
+        Duration::from_secs_f64(operations as f64 / self.rate)
+    }
+
     /// Time after which a client gives an operation up.
     pub fn op_timeout(&self) -> Duration {
         Duration::from_millis(self.op_timeout_ms)
@@ -73,5 +78,37 @@ impl Plan {
     /// Time that checking may take.
     pub fn check_time_limit(&self) -> Duration {
         Duration::from_secs_f64(self.check_time_limit_s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        Plan {
+            schema_version: SCHEMA_VERSION,
+            tool_version: "0.0.0".to_owned(),
+            started_at: "2026-01-01T00:00:00Z".to_owned(),
+            seed: Seed(7),
+            workload: "register".to_owned(),
+            nodes: 3,
+            time_limit_s: 20.0,
+            concurrency: 10,
+            rate: 1000.0,
+            op_timeout_ms: 1000,
+            fault_interval_ms: 2000,
+            faults: Vec::new(),
+            bugs: Vec::new(),
+            election_timeout_ms: 150,
+            check_time_limit_s: 60.0,
+            check_memory_bytes: 1 << 31,
+            command: String::new(),
+        }
+    }
+
+    #[test]
+    fn operations_take_their_time() {
+        assert_eq!(plan().time_for(20), Duration::from_millis(20));
     }
 }

@@ -107,6 +107,11 @@ impl Recorder {
         self.append(process, invocation, node, kind, value, error)
     }
 
+    /// Lines so far.
+    pub fn events(&self) -> u64 {
+        lock(&self.journal).next_index
+    }
+
     fn append(
         &self,
         process: ProcessId,

@@ -9,7 +9,8 @@
 //! Invariants:
 //! - `plan.json` is on disk before anything starts, and each later file as soon as there is something to put in it: a run that
 //!   is killed leaves a history that can be checked.
-//! - The load goes on while the last faults heal: recovery under load is where bugs show. It ends before the final reads.
+//! - The load goes on while the last faults heal, and for a while after: recovery under load is where bugs show. It ends
+//!   before the final reads.
 //! - What is checked is what stands in `history.jsonl`, read back from disk.
 //! - Whatever goes wrong in the harness ends as a [`RunError`], with the cluster down; it is never a verdict.
 
@@ -45,6 +46,7 @@ use crate::report::{self, RunRecord};
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::verdict::{Commands, VerdictRecord};
 use coverage::Evidence;
+pub(crate) use coverage::OK_MIN;
 use stage::Staged;
 
 /// When the data folders of the nodes stay after a run. Their logs always do.
@@ -84,7 +86,7 @@ pub struct Finished {
     pub trouble: Option<RunError>,
 }
 
-/// Why a run came to no verdict. Always the harness's trouble, or the machine's.
+/// Why a run came to no verdict. The harness's trouble, or the machine's; or somebody stopped it too early.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A file of the run cannot be written.
@@ -105,6 +107,9 @@ pub enum RunError {
     /// A fault could not be carried out or undone for a reason of our own.
     #[error("the harness failed in the middle of a fault: {0}")]
     Nemesis(String),
+    /// A signal came before there was any load.
+    #[error("stopped before the load began")]
+    Interrupted,
     /// The report could not be made; a bug of the harness.
     #[error("the report could not be made; the verdict is in verdict.json")]
     ReportPanicked,
@@ -147,6 +152,9 @@ fn decide(
     let history = loaded.events;
     let evidence = Evidence {
         history: &history,
+        load_events: staged.load_events,
+        clients: run.plan.concurrency as u64,
+        faults_wanted: !run.plan.faults.is_empty(),
         faults: &staged.faults,
         final_reads: staged.final_reads,
         unexpected_exits: &staged.unexpected_exits,

@@ -22,9 +22,9 @@ pub struct VerdictRecord {
     pub check_seconds: f64,
     /// Operations by function and outcome.
     pub operations: BTreeMap<String, OutcomeCounts>,
-    /// Completed (`ok`) operations while at least one fault was installed.
+    /// Completed (`ok`) operations of the load while at least one fault was installed.
     pub ok_during_faults: u64,
-    /// Completed (`ok`) operations after the last heal, final reads included.
+    /// Completed (`ok`) operations of the load after the last heal; final reads are not among them.
     pub ok_after_faults: u64,
     /// Faults by what became of them.
     pub faults: FaultCounts,

@@ -14,7 +14,7 @@ use super::usage_error;
 use crate::console::{result, say};
 use crate::exit::{Exit, worst};
 use crate::run_folder::{RunFolder, WallTime};
-use crate::runner::{self, Finished, KeepData, Run};
+use crate::runner::{self, Finished, KeepData, Run, RunError};
 use crate::verdict::{Commands, VerdictRecord};
 
 const EXAMPLES: &str = "\
@@ -22,10 +22,11 @@ Examples:
   rashomon run
   rashomon run --bug ack-before-fsync --faults kill
   rashomon run -w set --nodes 5 --time-limit 1m --concurrency 4n --rate 3000
-  rashomon run --seed 4711                       the same load and the same schedule of faults again
+  rashomon run --seed 4711                       the same operations and the same schedule of faults again
   rashomon run --faults none --format json       for scripts
 
-stdout has the result, stderr the progress. First Ctrl-C: stop the load, heal, check, report. Second: stop at once.";
+stdout has the result, stderr the progress. First Ctrl-C: stop the load, heal, check, report; before there is load, stop
+at once. Second: stop at once.";
 
 /// Arguments of `rashomon run`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,8 @@ pub struct Args {
     /// Switch a built-in bug on in every node; repeatable: see `rashomon list bugs`
     #[arg(long = "bug", value_name = "NAME", help_heading = "What to test")]
     bugs: Vec<String>,
-    /// Root of everything random: load, schedule of faults, election timeouts [default: a fresh one]
+    /// Root of everything random: what each client does, schedule of faults, election timeouts. Not of timing, and so not
+    /// of who comes first [default: a fresh one]
     #[arg(long, value_name = "N", help_heading = "What to test")]
     seed: Option<u64>,
 
@@ -61,9 +63,9 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "1s", help_heading = "How hard")]
     #[arg(value_parser = quantity::time)]
     op_timeout: Duration,
-    /// Base election timeout of the nodes
+    /// Base election timeout of the nodes, 10ms to 5s
     #[arg(long, value_name = "TIME", default_value = "150ms", help_heading = "How hard")]
-    #[arg(value_parser = quantity::time)]
+    #[arg(value_parser = election_timeout)]
     election_timeout: Duration,
 
     /// Faults to draw from, comma separated: names or groups of `rashomon list faults`, "all", or "none"
@@ -104,6 +106,13 @@ impl Args {
         let args = matches.and_then(|matches| Self::from_arg_matches(&matches));
         args.expect("every argument has a default")
     }
+}
+
+/// Below, nodes spend their time on elections; above, the harness gives up before there is a leader.
+fn election_timeout(text: &str) -> Result<Duration, String> {
+    let time = quantity::time(text)?;
+    let range = Duration::from_millis(10)..=Duration::from_secs(5);
+    if range.contains(&time) { Ok(time) } else { Err("10ms to 5s".to_owned()) }
 }
 
 /// How the result is written.
@@ -148,6 +157,10 @@ pub fn main(args: &Args, program: &str) -> Exit {
     });
     match finished {
         Ok(finished) => conclude(&finished, args.format, &folder),
+        Err(RunError::Interrupted) => {
+            say("stopped before the load began; there is no verdict");
+            Exit::Interrupted
+        }
         Err(error) => {
             say(&format!("error: {error}"));
             say(&format!("no verdict; what was recorded is in {}", folder.path().display()));

@@ -1,7 +1,8 @@
 //! The reads that end a run: every object, through every node.
 //!
 //! A write that was lost shows only if somebody looks, and a node whose copy went astray only if that node is asked. A
-//! read that fails is tried again, as a new operation, until the time for all of them is over.
+//! read that fails is tried again, as a new operation, as long as others are still answered: how many there are depends on
+//! the length of the run, so there is no time for all of them together.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,16 +33,28 @@ pub(super) struct FinalReads {
 struct Todo {
     queue: Mutex<VecDeque<(usize, Invocation)>>,
     answered: AtomicUsize,
-    deadline: Instant,
+    /// When the last answer came.
+    heard: Mutex<Instant>,
+    patience: Duration,
 }
 
 impl Todo {
+    fn answered(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn is_hopeless(&self) -> bool {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.elapsed() >= self.patience
+    }
+
     fn queue<T>(&self, with: impl FnOnce(&mut VecDeque<(usize, Invocation)>) -> T) -> T {
         with(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Reads everything through each of `nodes` nodes, for at most `patience`.
+/// Reads everything through each of `nodes` nodes, until `patience` went by without an answer, or until `stop`.
 pub(super) async fn perform(
     workers: Vec<Worker>,
     shared: &Shared,
@@ -56,7 +69,8 @@ pub(super) async fn perform(
     let todo = Arc::new(Todo {
         queue: Mutex::new(queue),
         answered: AtomicUsize::new(0),
-        deadline: Instant::now() + patience,
+        heard: Mutex::new(Instant::now()),
+        patience,
     });
     each(workers, stop, |worker, stop| read_all(worker, Arc::clone(&todo), stop)).await?;
     Ok(FinalReads { wanted, answered: todo.answered.load(Ordering::Relaxed) })
@@ -69,13 +83,17 @@ async fn read_all(
     stop: CancellationToken,
 ) -> Result<Worker, RecordError> {
     while let Some((node, read)) = todo.queue(VecDeque::pop_front) {
-        if stop.is_cancelled() || Instant::now() >= todo.deadline {
+        if todo.is_hopeless() {
             break;
         }
-        match worker.operate(&read, node).await? {
-            Completion::Ok(_) => {
-                todo.answered.fetch_add(1, Ordering::Relaxed);
-            }
+        // A read that is dropped stays open in the history, as it is.
+        let completion = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            completion = worker.operate(&read, node) => completion?,
+        };
+        match completion {
+            Completion::Ok(_) => todo.answered(),
             Completion::Fail(_) | Completion::Info(_) => {
                 todo.queue(|queue| queue.push_back((node, read)));
                 sleep(RETRY_AFTER).await;

@@ -1,7 +1,13 @@
 //! Ctrl-C, once and twice.
 //!
-//! Once: the load stops, faults are healed, and what was recorded is checked and reported. Once while checking: the
-//! check stops, and the verdict is *unknown*. Twice: the program ends at once; the kernel kills the nodes with it.
+//! | when | what the first one does |
+//! |---|---|
+//! | while the nodes start | the program ends: there is nothing to check |
+//! | during the load | the load stops, faults are healed, and what was recorded is checked and reported |
+//! | during the final reads | they stop, and the rest goes on; the verdict is *unknown* unless there is a violation |
+//! | while checking | the check stops, and the verdict is *unknown* |
+//!
+//! Twice: the program ends at once; the kernel kills the nodes with it.
 
 use std::io;
 
@@ -33,7 +39,7 @@ async fn watch(mut interrupt: Signal, mut terminate: Signal, first: Cancellation
             say("stopped at once; what was recorded is in the run folder, without a verdict");
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
-        say("stopping; what was recorded will be checked. Again to stop at once");
+        say("stopping; what was recorded, if anything, will be checked. Again to stop at once");
         first.cancel();
     }
 }

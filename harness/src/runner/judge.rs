@@ -15,6 +15,9 @@ use super::coverage::{Coverage, Evidence};
 use crate::plan::{Plan, SCHEMA_VERSION};
 use crate::verdict::{Commands, OutcomeCounts, VerdictRecord};
 
+/// The checker's words where it was told to stop: it does not know why. Memory that was used up it tells in others.
+const TOLD_TO_STOP: &str = "the search was told to stop";
+
 /// What the checker said, and how long it took.
 pub(super) struct Checked {
     report: CheckReport,
@@ -41,16 +44,25 @@ pub(super) fn check_history(
         failed_cas_observed: false,
     };
     let mut report = check(history, model, &options)?;
-    if report.validity == Validity::Unknown {
-        // The checker only knows that it was told to stop, not why.
-        if interrupted() {
-            report.reason = Some("checking was stopped by a signal".to_owned());
-        } else if out_of_time() {
-            let limit = plan.check_time_limit_s;
-            report.reason = Some(format!("checking took longer than {limit} s"));
-        }
+    // Looked at once: the clock runs on.
+    let cause = if interrupted() {
+        Some("checking was stopped by a signal".to_owned())
+    } else if out_of_time() {
+        Some(format!("checking took longer than {} s", plan.check_time_limit_s))
+    } else {
+        None
+    };
+    if let Some(cause) = cause {
+        name_the_cause(&mut report, &cause);
     }
     Ok(Checked { report, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// Says why the checker was told to stop, if it was.
+fn name_the_cause(report: &mut CheckReport, cause: &str) {
+    if let Some(reason) = &mut report.reason {
+        *reason = reason.replace(TOLD_TO_STOP, cause);
+    }
 }
 
 /// Puts everything that is known about a run into its verdict.
@@ -61,7 +73,7 @@ pub(super) fn judge(
     commands: Commands,
 ) -> VerdictRecord {
     let Checked { report, seconds } = checked;
-    let coverage = Coverage::of(evidence.history, evidence.faults);
+    let coverage = Coverage::of(evidence.history, evidence.load_events, evidence.faults);
     let mut reasons = coverage.gaps(evidence);
     let validity = match report.validity {
         Validity::Valid if reasons.is_empty() => Validity::Valid,
@@ -71,6 +83,12 @@ pub(super) fn judge(
     if report.validity == Validity::Unknown {
         let why = report.reason.clone().unwrap_or_else(|| "the search did not end".to_owned());
         reasons.insert(0, why);
+    }
+    if validity == Validity::Valid
+        && coverage.faults.installed > 0
+        && coverage.ok_during_faults == 0
+    {
+        reasons.push("no operation succeeded while a fault was in force".to_owned());
     }
     if evidence.interrupted {
         reasons.push("stopped early by a signal".to_owned());

@@ -65,6 +65,11 @@ impl Shared {
         &self.tally
     }
 
+    /// Lines in the history so far.
+    pub(super) fn events(&self) -> u64 {
+        self.recorder.events()
+    }
+
     /// The reads that end the run, one for each object there was.
     pub(super) fn final_reads(&self) -> Vec<Invocation> {
         self.board().final_reads()

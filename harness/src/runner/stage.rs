@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::coverage::OK_MIN;
 use super::final_reads::{self, FinalReads};
 use super::load::{self, Shared};
 use super::watch::{Sights, Watch};
@@ -21,8 +22,12 @@ const HEARTBEATS_PER_ELECTION: u32 = 5;
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 /// Pause between two questions for the leader.
 const ASK_EVERY: Duration = Duration::from_millis(20);
-/// How long the final reads may take together.
-const FINAL_READS_MAX: Duration = Duration::from_secs(15);
+/// How long the load goes on after the last heal.
+const RECOVERY: Duration = Duration::from_secs(1);
+/// How much longer it goes on while too little of it succeeds: elections and repeated restarts take their time.
+const RECOVERY_MAX: Duration = Duration::from_secs(20);
+/// How long the final reads go on without an answer.
+const FINAL_READS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// What the stage is set with.
 #[derive(Clone, Copy)]
@@ -38,6 +43,8 @@ pub(super) struct Stage<'a> {
 pub(super) struct Staged {
     pub(super) faults: Vec<FaultRecord>,
     pub(super) nemesis: NemesisSummary,
+    /// Events in the history when the load was over.
+    pub(super) load_events: u64,
     pub(super) final_reads: FinalReads,
     pub(super) unexpected_exits: Vec<String>,
     pub(super) leader_changes: u64,
@@ -53,12 +60,19 @@ impl Stage<'_> {
     ) -> Result<Staged, RunError> {
         self.runtimes.harness.block_on(async {
             self.progress.phase(&format!("starting {} nodes", self.run.plan.nodes));
-            let cluster = Arc::new(Cluster::start(self.cluster_options()?).await?);
+            // Until there is load there is nothing to check: a signal ends this at once.
+            let cluster = tokio::select! {
+                biased;
+                () = self.interrupt.cancelled() => return Err(RunError::Interrupted),
+                started = Cluster::start(self.cluster_options()?) => Arc::new(started?),
+            };
             let staged = self.with_cluster(&cluster, recorder, journal).await;
             let stopped = cluster.stop().await;
             // The first error is the one to tell.
-            let staged = staged?;
+            let mut staged = staged?;
             stopped?;
+            // Also of those that did not end as they were told to.
+            staged.unexpected_exits = cluster.unexpected_exits();
             Ok(staged)
         })
     }
@@ -98,17 +112,24 @@ impl Stage<'_> {
         if let Some(what) = nemesis.broken {
             return Err(RunError::Nemesis(what));
         }
-        let interrupted = self.interrupt.is_cancelled();
+        let load_events = shared.events();
         self.progress.phase("final reads");
-        settle(cluster).await;
-        let final_reads = self.final_reads(workers, &shared).await?;
+        // A signal that ended the load asked for what was recorded to be checked, and the final reads belong to that. One
+        // from now on ends them.
+        let stop = if self.interrupt.is_cancelled() {
+            CancellationToken::new()
+        } else {
+            self.interrupt.child_token()
+        };
+        let final_reads = self.final_reads(cluster, workers, &shared, &stop).await?;
         Ok(Staged {
             faults: journal.records(),
             nemesis,
+            load_events,
             final_reads,
-            unexpected_exits: cluster.unexpected_exits(),
+            unexpected_exits: Vec::new(),
             leader_changes: watch.leader_changes().await?,
-            interrupted,
+            interrupted: self.interrupt.is_cancelled(),
         })
     }
 
@@ -144,19 +165,45 @@ impl Stage<'_> {
         self.progress.phase("healing");
         faults_stop.cancel();
         let nemesis = faults.await?;
+        if nemesis.installed > 0 {
+            self.recover(shared, &load_stop).await;
+        }
         load_stop.cancel();
         Ok((load.await??, nemesis))
     }
 
+    /// Lets the load go on after the last heal, until enough of it has succeeded to mean something.
+    async fn recover(self, shared: &Shared, load_stop: &CancellationToken) {
+        self.progress.phase("load after the faults");
+        let (begin, before) = (Instant::now(), shared.tally().counts()[0]);
+        let seen_enough = async {
+            sleep(RECOVERY).await;
+            let patience = RECOVERY_MAX + self.run.plan.time_for(OK_MIN);
+            while shared.tally().counts()[0] < before + OK_MIN && begin.elapsed() < patience {
+                sleep(ASK_EVERY).await;
+            }
+        };
+        tokio::select! {
+            () = seen_enough => {}
+            () = self.interrupt.cancelled() => {}
+            () = load_stop.cancelled() => {}
+        }
+    }
+
     async fn final_reads(
         self,
+        cluster: &Cluster,
         workers: Vec<load::Worker>,
         shared: &Arc<Shared>,
+        stop: &CancellationToken,
     ) -> Result<FinalReads, RunError> {
-        let (shared, nodes) = (Arc::clone(shared), self.run.plan.nodes);
+        tokio::select! {
+            () = settle(cluster) => {}
+            () = stop.cancelled() => {}
+        }
+        let (shared, stop, nodes) = (Arc::clone(shared), stop.clone(), self.run.plan.nodes);
         let reads = async move {
-            let stop = CancellationToken::new();
-            final_reads::perform(workers, &shared, nodes, FINAL_READS_MAX, &stop).await
+            final_reads::perform(workers, &shared, nodes, FINAL_READS_PATIENCE, &stop).await
         };
         self.runtimes.clients.spawn(reads).await?
     }

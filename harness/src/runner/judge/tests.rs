@@ -2,15 +2,21 @@ use rashomon_checker::Value;
 use rashomon_checker::history::{Event, EventKind, ProcessId};
 
 use super::*;
+use crate::nemesis::{FaultPhase, FaultRecord};
 use crate::runner::final_reads::FinalReads;
 
-fn read(time: u64) -> Event {
+/// Thirty answers, the first after a millisecond and a half: a write, then reads.
+fn history() -> Vec<Event> {
+    (0..30).map(|index| answer(index, if index == 0 { "write" } else { "read" })).collect()
+}
+
+fn answer(index: u64, f: &str) -> Event {
     Event {
-        index: time,
-        time: Some(time),
+        index,
+        time: Some(1_500_000 + index),
         process: ProcessId(0),
         kind: EventKind::Ok,
-        f: "read".to_owned(),
+        f: f.to_owned(),
         key: Some("k1".to_owned()),
         value: Value::Nil,
         node: None,
@@ -21,6 +27,9 @@ fn read(time: u64) -> Event {
 fn evidence(history: &[Event]) -> Evidence<'_> {
     Evidence {
         history,
+        load_events: history.len() as u64,
+        clients: 10,
+        faults_wanted: false,
         faults: &[],
         final_reads: FinalReads { wanted: 1, answered: 1 },
         unexpected_exits: &[],
@@ -53,13 +62,13 @@ fn verdict(evidence: &Evidence<'_>, checked: Checked) -> VerdictRecord {
 
 #[test]
 fn a_covered_run_without_a_violation_is_valid() {
-    let history = [read(1_500_000), read(2_000_000)];
+    let history = history();
     let verdict = verdict(&evidence(&history), checked(Validity::Valid, None));
     assert_eq!(verdict.validity, Validity::Valid);
     assert_eq!(verdict.reasons, [""; 0]);
     assert_eq!(
         verdict.sentence,
-        "linearizable: 2 operations on 1 key (2 ok, 0 fail, 0 info); checked in 0.2 s"
+        "linearizable: 30 operations on 1 key (30 ok, 0 fail, 0 info); checked in 0.2 s"
     );
     assert_eq!((verdict.leader_changes, verdict.first_ok_ms), (3, Some(1.5)));
 }
@@ -78,7 +87,7 @@ fn a_violation_is_one_whatever_was_not_covered() {
     let verdict = verdict(&evidence, checked(Validity::Invalid, Some("p3 read an old value")));
     assert_eq!(verdict.validity, Validity::Invalid);
     assert_eq!(verdict.sentence, "not linearizable: p3 read an old value");
-    assert_eq!(verdict.reasons.len(), 3, "what was missing is told: {:?}", verdict.reasons);
+    assert_eq!(verdict.reasons.len(), 5, "what was missing is told: {:?}", verdict.reasons);
 }
 
 #[test]
@@ -86,12 +95,49 @@ fn a_search_that_ran_out_comes_before_other_reasons() {
     let verdict = verdict(&evidence(&[]), checked(Validity::Unknown, Some("the time was over")));
     assert_eq!(verdict.validity, Validity::Unknown);
     assert_eq!(verdict.reasons[0], "the time was over");
-    assert_eq!(verdict.reasons.len(), 2);
+    assert_eq!(verdict.reasons.len(), 4);
+}
+
+#[test]
+fn only_a_search_that_was_told_to_stop_is_told_with_the_cause() {
+    let reason = |reason: &str| {
+        let mut report = checked(Validity::Unknown, Some(reason)).report;
+        name_the_cause(&mut report, "checking took longer than 60 s");
+        report.reason.unwrap()
+    };
+    let stopped = reason("the search was told to stop: 2 of 9 objects undecided");
+    assert_eq!(stopped, "checking took longer than 60 s: 2 of 9 objects undecided");
+    let full = "the memory budget of 2048 MiB is used up: 2 of 9 objects undecided";
+    assert_eq!(reason(full), full, "however late it is by then");
+}
+
+#[test]
+fn faults_through_which_nothing_succeeded_are_noted_on_a_valid_run() {
+    let history = history();
+    let life = |phase, time| FaultRecord {
+        id: 0,
+        phase,
+        time,
+        fault: "kill-all".to_owned(),
+        duration: 1,
+        nodes: Vec::new(),
+        links: Vec::new(),
+        receipt: None,
+    };
+    let faults = [
+        life(FaultPhase::Planned, 0),
+        life(FaultPhase::Installed, 0),
+        life(FaultPhase::Healed, 1_000_000),
+    ];
+    let evidence = Evidence { clients: 0, faults: &faults, ..evidence(&history) };
+    let verdict = verdict(&evidence, checked(Validity::Valid, None));
+    assert_eq!(verdict.validity, Validity::Valid);
+    assert_eq!(verdict.reasons, ["no operation succeeded while a fault was in force"]);
 }
 
 #[test]
 fn a_run_that_was_stopped_early_says_so_and_may_be_valid() {
-    let history = [read(1), read(2)];
+    let history = history();
     let evidence = Evidence { interrupted: true, ..evidence(&history) };
     let verdict = verdict(&evidence, checked(Validity::Valid, None));
     assert_eq!(verdict.validity, Validity::Valid);
