@@ -111,6 +111,8 @@ mod words {
             (&["check", "--time-limit", "90", "f"], "write the unit: \"90s\""),
             (&["check", "--memory-limit", "2XB", "f"], "write it like 2GiB"),
             (&["run", "--nodes", "10"], "10 is not in 1..=9"),
+            (&["run", "--election-timeout", "20s"], "10ms to 5s"),
+            (&["run", "--time-limit", "1s", "--faults", "kill"], "no fault fits into 1s"),
             (&["list", "bug"], "bugs"),
         ] {
             let output = output(args);
@@ -357,6 +359,32 @@ mod run {
         assert!(stdout(&output).contains("stopped early"), "{}", stdout(&output));
         assert_eq!(verdict(&out.path().join("latest")).validity, Validity::Valid);
         wait_until_gone(&nodes);
+    }
+
+    #[test]
+    fn an_interrupt_before_the_load_ends_at_once_without_a_verdict() {
+        let run = Running::start(&["--time-limit", "10m", "--election-timeout", "5s"]);
+        // No leader is elected in the first five seconds.
+        let nodes = wait_for("all nodes", || Some(run.nodes()).filter(|nodes| nodes.len() == 3));
+        run.signal(Signal::INT);
+        let (output, out) = run.end();
+        assert_eq!(code(&output), 130, "{output:?}");
+        assert!(stderr(&output).contains("before the load began"), "{}", stderr(&output));
+        assert!(!out.path().join("latest").exists(), "it never had a verdict");
+        wait_until_gone(&nodes);
+    }
+
+    #[test]
+    fn a_sound_store_is_valid_through_faults_that_stop_all_of_it() {
+        for faults in ["kill-all", "pause-all"] {
+            let args = ["--time-limit", "6s", "--faults", faults, "--seed", "3"];
+            let (output, out) = Running::start(&args).end();
+            assert_eq!(code(&output), 0, "{faults}: {output:?}");
+            let verdict = verdict(&out.path().join("latest"));
+            assert!(verdict.faults.installed > 0, "{faults}: {verdict:?}");
+            let (all, after) = (verdict.operations["read"].ok, verdict.ok_after_faults);
+            assert!((20..all).contains(&after), "{faults}: {verdict:?}");
+        }
     }
 
     #[test]

@@ -11,8 +11,15 @@ use crate::cli::names::unknown;
 use crate::nemesis::{self, FaultSpec};
 use crate::plan::{Plan, SCHEMA_VERSION};
 use crate::run_folder::WallTime;
+use crate::runner::OK_MIN;
 use crate::seed::Seed;
 use crate::verdict::Commands;
+
+/// Operations a second that one client can hardly pass, however high the rate: it waits for each answer.
+const CLIENT_RATE_MAX: f64 = 2_000.0;
+/// Bytes of memory that an operation costs in the end: in the history that is checked as a whole, and in the nodes, which
+/// keep all of their log.
+const BYTES_PER_OPERATION: f64 = 4_000.0;
 
 /// A plan together with what its names stand for.
 pub(super) struct Resolved {
@@ -24,6 +31,7 @@ pub(super) struct Resolved {
 pub(super) fn resolve(args: &Args, program: &str, started: WallTime) -> Result<Resolved, String> {
     let workload = workload(&args.workload)?;
     let mut plan = unnamed(args, workload, started)?;
+    feasible(&plan, memory_available())?;
     plan.command = command(program, &plan, &args.out)?;
     Ok(Resolved { plan, workload })
 }
@@ -50,6 +58,49 @@ fn unnamed(args: &Args, workload: &dyn Workload, started: WallTime) -> Result<Pl
         check_memory_bytes: args.check_memory.0,
         command: String::new(),
     })
+}
+
+/// Refuses a plan that can only end without a verdict, before anybody waits for it. `memory`: the bytes that this machine
+/// can spare, if that is known.
+fn feasible(plan: &Plan, memory: Option<u64>) -> Result<(), String> {
+    let limit = plan.time_limit();
+    if let Some(least) = nemesis::least_time(&plan.faults).filter(|least| limit < *least) {
+        let (limit, least) = (plan.time_limit_s, least.as_secs_f64());
+        return Err(format!(
+            "no fault fits into {limit}s: these faults need --time-limit {least}s or more, or say --faults none"
+        ));
+    }
+    let needed = plan.time_for(2 * OK_MIN);
+    if limit < needed {
+        return Err(format!(
+            "{} operations a second in {}s are too few to tell anything: at this rate, --time-limit {}s or more",
+            plan.rate,
+            plan.time_limit_s,
+            needed.as_secs_f64().ceil()
+        ));
+    }
+    let Some(memory) = memory else { return Ok(()) };
+    let rate = plan.rate.min(CLIENT_RATE_MAX * plan.concurrency as f64);
+    let bytes = rate * plan.time_limit_s * BYTES_PER_OPERATION;
+    if bytes <= memory as f64 {
+        return Ok(());
+    }
+    let fits = (memory as f64 / (rate * BYTES_PER_OPERATION)).floor();
+    Err(format!(
+        "{rate} operations a second for {}s need about {:.0} GB, and this machine has {:.0} GB to spare: --time-limit \
+         {fits}s fits, or a lower --rate",
+        plan.time_limit_s,
+        (bytes / 1e9).ceil(),
+        (memory as f64 / 1e9).floor()
+    ))
+}
+
+/// What the kernel thinks can be had without swapping.
+fn memory_available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// The commands that repeat a run and what was made of it.
@@ -181,6 +232,8 @@ fn millis(time: std::time::Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use clap::Parser;
 
     use super::*;
@@ -260,6 +313,58 @@ mod tests {
         assert!(error(&["-w", "regster"]).contains("did you mean \"register\"?"));
         assert!(error(&["--bug", "ack-on-apend"]).contains("did you mean \"ack-on-append\"?"));
         assert!(error(&["--faults", "none,kill"]).contains("stands alone"));
+    }
+
+    #[test]
+    fn a_time_into_which_no_fault_fits_is_refused() {
+        let error = plan(&["--faults", "kill-leader", "--time-limit", "1s"]).unwrap_err();
+        assert!(
+            error.starts_with("no fault fits into 1s: these faults need --time-limit 1.3s"),
+            "{error}"
+        );
+        assert!(plan(&["--faults", "kill-leader", "--time-limit", "1300ms"]).is_ok());
+        assert!(plan(&["--faults", "none", "--time-limit", "1s"]).is_ok());
+        assert!(plan(&["--time-limit", "1s"]).unwrap_err().contains("--faults none"));
+    }
+
+    #[test]
+    fn a_rate_that_tells_nothing_in_its_time_is_refused() {
+        let error = plan(&["--rate", "1", "--time-limit", "20s"]).unwrap_err();
+        assert!(error.contains("too few") && error.contains("--time-limit 40s"), "{error}");
+        assert!(plan(&["--rate", "2", "--time-limit", "20s"]).is_ok());
+    }
+
+    #[test]
+    fn a_history_that_does_not_fit_into_memory_is_refused() {
+        const GB: u64 = 1_000_000_000;
+        let mut plan = plan(&["--seed", "7"]).unwrap();
+        assert_eq!(feasible(&plan, Some(GB)), Ok(()));
+        plan.time_limit_s = 86_400.0;
+        let error = feasible(&plan, Some(8 * GB)).unwrap_err();
+        assert_eq!(
+            error,
+            "1000 operations a second for 86400s need about 346 GB, and this machine has 8 GB to spare: --time-limit \
+             2000s fits, or a lower --rate"
+        );
+        plan.time_limit_s = 2000.0;
+        assert_eq!(feasible(&plan, Some(8 * GB)), Ok(()), "what was advised is accepted");
+        (plan.time_limit_s, plan.rate) = (20.0, 1e6);
+        assert_eq!(feasible(&plan, Some(2 * GB)), Ok(()), "ten clients do not get that far");
+        plan.time_limit_s = 86_400.0;
+        assert_eq!(feasible(&plan, None), Ok(()), "who knows");
+    }
+
+    #[test]
+    fn election_timeouts_have_a_range() {
+        for bad in ["1ms", "9ms", "5001ms", "20s"] {
+            let words = ["run", "--election-timeout", bad];
+            let error = Line::try_parse_from(words).err().unwrap().to_string();
+            assert!(error.contains("10ms to 5s"), "{error}");
+        }
+        for good in ["10ms", "5s"] {
+            assert!(plan(&["--election-timeout", good]).is_ok(), "{good}");
+        }
+        assert_eq!(plan(&[]).unwrap().election_timeout(), Duration::from_millis(150));
     }
 
     #[test]
