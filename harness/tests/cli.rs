@@ -374,6 +374,31 @@ mod run {
         wait_until_gone(&nodes);
     }
 
+    /// A node that somebody stopped keeps the final reads waiting until the signal comes.
+    #[test]
+    fn an_interrupt_during_the_final_reads_ends_them() {
+        let out = tempfile::tempdir().unwrap();
+        let told = out.path().join("stderr");
+        let child = rashomon(&["run", "--out", out.path().to_str().unwrap()])
+            .args(["--time-limit", "1s", "--faults", "none"])
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(&told).unwrap())
+            .spawn()
+            .unwrap();
+        let run = Running { child, out };
+        run.wait_for_load(50);
+        kill_process(run.nodes()[0], Signal::STOP).unwrap();
+        wait_for("the final reads", || {
+            fs::read_to_string(&told).ok()?.contains("final reads").then_some(())
+        });
+        let begin = Instant::now();
+        run.signal(Signal::INT);
+        let output = run.child.wait_with_output().unwrap();
+        assert_eq!(code(&output), 2, "{output:?}");
+        assert!(begin.elapsed() < Duration::from_secs(10), "they take 15 s: {:?}", begin.elapsed());
+        assert!(stdout(&output).contains("final reads were answered"), "{}", stdout(&output));
+    }
+
     #[test]
     fn a_sound_store_is_valid_through_faults_that_stop_all_of_it() {
         for faults in ["kill-all", "pause-all"] {
