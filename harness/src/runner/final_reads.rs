@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::RunError;
 use super::load::{Shared, Worker, each};
 use crate::client::Completion;
-use crate::recorder::RecordError;
 
 /// Pause before a read that failed is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -67,7 +66,7 @@ async fn read_all(
     mut worker: Worker,
     todo: Arc<Todo>,
     stop: CancellationToken,
-) -> Result<Worker, RecordError> {
+) -> Result<Worker, RunError> {
     while let Some((node, read)) = todo.queue(VecDeque::pop_front) {
         if stop.is_cancelled() || Instant::now() >= todo.deadline {
             break;

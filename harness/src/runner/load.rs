@@ -30,7 +30,7 @@ use super::routing::Routing;
 use crate::client::{Client, Completion};
 use crate::plan::Plan;
 use crate::progress::Tally;
-use crate::recorder::{RecordError, Recorder};
+use crate::recorder::Recorder;
 
 /// Out of 100 acknowledged writes, those that are followed by a read elsewhere.
 const PROBE_PERCENT: u32 = 15;
@@ -132,7 +132,7 @@ pub(super) async fn each<F>(
     task: impl Fn(Worker, CancellationToken) -> F,
 ) -> Result<Vec<Worker>, RunError>
 where
-    F: Future<Output = Result<Worker, RecordError>> + Send + 'static,
+    F: Future<Output = Result<Worker, RunError>> + Send + 'static,
 {
     let mut tasks = JoinSet::new();
     for worker in workers {
@@ -145,7 +145,7 @@ where
             Ok(Ok(worker)) => done.push(worker),
             Ok(Err(error)) => {
                 stop.cancel();
-                first_error.get_or_insert(RunError::Record(error));
+                first_error.get_or_insert(error);
             }
             Err(panic) => {
                 stop.cancel();
@@ -157,7 +157,7 @@ where
 }
 
 impl Worker {
-    async fn work(mut self, start: Instant, stop: CancellationToken) -> Result<Self, RecordError> {
+    async fn work(mut self, start: Instant, stop: CancellationToken) -> Result<Self, RunError> {
         loop {
             tokio::select! {
                 biased;
@@ -196,7 +196,7 @@ impl Worker {
     }
 
     /// Now and then reads what was just written, from another node.
-    async fn probe(&mut self, written: &Invocation, node: usize) -> Result<(), RecordError> {
+    async fn probe(&mut self, written: &Invocation, node: usize) -> Result<(), RunError> {
         if self.rng.random_range(0..100) < PROBE_PERCENT {
             let other = self.routing.other(node);
             self.operate(&Invocation::read(written.key.clone()), other).await?;
@@ -209,11 +209,11 @@ impl Worker {
         &mut self,
         invocation: &Invocation,
         node: usize,
-    ) -> Result<Completion, RecordError> {
+    ) -> Result<Completion, RunError> {
         let shared = &self.shared;
         let name = &shared.nodes[node];
         shared.recorder.invoke(self.process, invocation, name)?;
-        let completion = self.client.perform(invocation, node).await;
+        let completion = self.client.perform(invocation, node).await?;
         shared.recorder.complete(self.process, invocation, name, &completion)?;
         shared.tally.count(&completion);
         let answer = match &completion {
