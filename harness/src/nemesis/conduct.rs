@@ -34,7 +34,8 @@ pub async fn run(
     stop: CancellationToken,
 ) -> NemesisSummary {
     let (started, base) = (Instant::now(), log.now());
-    let conductor = Arc::new(Conductor { cluster, log, stop, in_force: Mutex::default() });
+    let (in_force, broken) = Default::default();
+    let conductor = Arc::new(Conductor { cluster, log, stop, in_force, broken });
     let mut summary = NemesisSummary { planned: schedule.len() as u64, ..Default::default() };
     for fault in &schedule {
         conductor.log.record(FaultRecord { time: base + fault.at, ..planned(fault) });
@@ -48,7 +49,7 @@ pub async fn run(
     while let Some(ended) = tasks.join_next().await {
         match ended {
             Ok(end) => end.count(&mut summary),
-            Err(error) => summary.not_healed.push(format!("a fault was lost: {error}")),
+            Err(error) => conductor.broke(format!("a fault was lost: {error}")),
         }
     }
     // Each fault has taken its own rules away; this also covers one that was lost.
@@ -56,6 +57,7 @@ pub async fn run(
     if !conductor.cluster.network().settled(SETTLE).await {
         summary.not_healed.push("the proxy did not open all listeners again".to_owned());
     }
+    summary.broken = lock(&conductor.broken).take();
     summary
 }
 
@@ -98,6 +100,8 @@ struct Conductor {
     log: Arc<dyn FaultLog>,
     stop: CancellationToken,
     in_force: Mutex<InForce>,
+    /// See [`NemesisSummary::broken`].
+    broken: Mutex<Option<String>>,
 }
 
 impl Conductor {
@@ -220,7 +224,7 @@ impl Conductor {
         };
         self.in_force().go_on(leader);
         let back = restarted.is_ok();
-        let seen = tell(&[(leader, killed), (leader, restarted)]);
+        let seen = self.tell(&[(leader, killed), (leader, restarted)]);
         self.record_heal(
             record,
             match lifted {
@@ -304,7 +308,7 @@ impl Conductor {
         for (node, _) in &missed {
             self.in_force().go_on(*node);
         }
-        let seen = tell(hit.iter().chain(&missed));
+        let seen = self.tell(hit.iter().chain(&missed));
         if hit.is_empty() {
             self.record(record, FaultPhase::NotInstalled, Some(seen));
             return End::NotInstalled;
@@ -316,7 +320,7 @@ impl Conductor {
         for node in &hit {
             self.in_force().go_on(*node);
         }
-        let seen = tell(&healed);
+        let seen = self.tell(&healed);
         let all = healed.iter().all(|(_, seen)| seen.is_ok());
         self.record_heal(record, if all { Ok(seen) } else { Err(seen) })
     }
@@ -366,10 +370,36 @@ impl Conductor {
         self.log.record(FaultRecord { phase, time: self.log.now(), receipt, ..record.clone() });
     }
 
-    fn in_force(&self) -> MutexGuard<'_, InForce> {
-        // Nobody panics while holding it; and healing has to go on in any case.
-        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What was done to nodes, in words. An error of our own is kept: it is no finding about the store.
+    fn tell<'a>(
+        &self,
+        results: impl IntoIterator<Item = &'a (usize, Result<Receipt, ClusterError>)>,
+    ) -> String {
+        let line = |(node, result): &(usize, Result<Receipt, ClusterError>)| match result {
+            Ok(receipt) => receipt.evidence.clone(),
+            Err(error) => {
+                if error.is_ours() {
+                    self.broke(error.to_string());
+                }
+                format!("{}: {error}", node_name(*node))
+            }
+        };
+        results.into_iter().map(line).collect::<Vec<_>>().join("; ")
     }
+
+    /// Keeps the first of what broke; healing goes on.
+    fn broke(&self, what: String) {
+        lock(&self.broken).get_or_insert(what);
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, InForce> {
+        lock(&self.in_force)
+    }
+}
+
+/// Nobody leaves these half changed by a panic; and healing has to go on in any case.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The ways to stop a process.
@@ -406,16 +436,6 @@ fn planned(fault: &PlannedFault) -> FaultRecord {
         links: Vec::new(),
         receipt: None,
     }
-}
-
-fn tell<'a>(
-    results: impl IntoIterator<Item = &'a (usize, Result<Receipt, ClusterError>)>,
-) -> String {
-    let line = |(node, result): &(usize, Result<Receipt, ClusterError>)| match result {
-        Ok(receipt) => receipt.evidence.clone(),
-        Err(error) => format!("{}: {error}", node_name(*node)),
-    };
-    results.into_iter().map(line).collect::<Vec<_>>().join("; ")
 }
 
 fn node_name(node: usize) -> String {
