@@ -94,4 +94,6 @@ pub struct NemesisSummary {
     pub healed: u64,
     /// In words, what could not be shown to be undone. Final reads mean little while this is not empty.
     pub not_healed: Vec<String>,
+    /// In words, the first thing of the harness itself that failed, if any. Then the run says nothing about the store.
+    pub broken: Option<String>,
 }

@@ -106,6 +106,9 @@ pub enum RunError {
     /// A task panicked; a bug of the harness.
     #[error("a task of the harness broke off: {0}")]
     Panicked(#[from] JoinError),
+    /// A fault could not be carried out or undone for a reason of our own.
+    #[error("the harness failed in the middle of a fault: {0}")]
+    Nemesis(String),
     /// The report could not be made; a bug of the harness.
     #[error("the report could not be made; the verdict is in verdict.json")]
     ReportPanicked,

@@ -103,3 +103,25 @@ pub enum ClusterError {
         seen: String,
     },
 }
+
+impl ClusterError {
+    /// Whether the harness or its machine failed, and not a node: then it says nothing about the store.
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Self::NoBinary(_)
+            | Self::BinaryMissing(_)
+            | Self::NoNodes
+            | Self::Ports(_)
+            | Self::Proxy(_)
+            | Self::Folder { .. }
+            | Self::Spawner(_)
+            | Self::Spawn { .. }
+            | Self::NoSuchNode { .. } => true,
+            Self::OffDuty { .. }
+            | Self::Ended { .. }
+            | Self::Unmoved { .. }
+            | Self::NoAnswer { .. }
+            | Self::NoLeader { .. } => false,
+        }
+    }
+}

@@ -37,7 +37,8 @@ pub async fn run(
     stop: CancellationToken,
 ) -> NemesisSummary {
     let (started, base) = (Instant::now(), log.now());
-    let conductor = Arc::new(Conductor { cluster, log, stop, in_force: Mutex::default() });
+    let (in_force, broken) = Default::default();
+    let conductor = Arc::new(Conductor { cluster, log, stop, in_force, broken });
     let mut summary = NemesisSummary { planned: schedule.len() as u64, ..Default::default() };
     for fault in &schedule {
         conductor.log.record(FaultRecord { time: base + fault.at, ..planned(fault) });
@@ -51,10 +52,11 @@ pub async fn run(
     while let Some(ended) = tasks.join_next().await {
         match ended {
             Ok(end) => end.count(&mut summary),
-            Err(error) => summary.not_healed.push(format!("a fault was lost: {error}")),
+            Err(error) => conductor.broke(format!("a fault was lost: {error}")),
         }
     }
     conductor.verify_links(&mut summary).await;
+    summary.broken = lock(&conductor.broken).take();
     summary
 }
 
@@ -103,6 +105,8 @@ struct Conductor {
     log: Arc<dyn FaultLog>,
     stop: CancellationToken,
     in_force: Mutex<InForce>,
+    /// See [`NemesisSummary::broken`].
+    broken: Mutex<Option<String>>,
 }
 
 impl Conductor {
@@ -230,7 +234,7 @@ impl Conductor {
         };
         self.in_force().go_on(leader);
         let back = restarted.is_ok();
-        let seen = tell(&[(leader, killed), (leader, restarted)]);
+        let seen = self.tell(&[(leader, killed), (leader, restarted)]);
         self.record_heal(
             record,
             match lifted {
@@ -338,7 +342,7 @@ impl Conductor {
             summary.not_healed.push(format!("nothing gets through {link} after all faults"));
         }
         if let Some(why) = network.broken() {
-            summary.not_healed.push(format!("the proxy is broken: {why}"));
+            self.broke(format!("the proxy is broken: {why}"));
         }
     }
 
@@ -360,7 +364,7 @@ impl Conductor {
         let struck = self.each(&nodes, move |cluster, node| stop.strike(cluster, node)).await;
         let (hit, missed): (Vec<_>, Vec<_>) =
             struck.into_iter().partition(|(_, seen)| seen.is_ok());
-        let seen = tell(hit.iter().chain(&missed));
+        let seen = self.tell(hit.iter().chain(&missed));
         let unsure = unsure(&missed);
         for (node, _) in missed.iter().filter(|(node, _)| !unsure.contains(node)) {
             self.in_force().go_on(*node);
@@ -385,8 +389,9 @@ impl Conductor {
         for node in nodes {
             self.in_force().go_on(*node);
         }
+        let seen = self.tell(&healed);
         let all = healed.iter().all(|(_, seen)| seen.is_ok());
-        if all { Ok(tell(&healed)) } else { Err(tell(&healed)) }
+        if all { Ok(seen) } else { Err(seen) }
     }
 
     /// Does something to several nodes at the same time; what came of it, by node.
@@ -434,10 +439,36 @@ impl Conductor {
         self.log.record(FaultRecord { phase, time: self.log.now(), receipt, ..record.clone() });
     }
 
-    fn in_force(&self) -> MutexGuard<'_, InForce> {
-        // Nobody panics while holding it; and healing has to go on in any case.
-        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What was done to nodes, in words. An error of our own is kept: it is no finding about the store.
+    fn tell<'a>(
+        &self,
+        results: impl IntoIterator<Item = &'a (usize, Result<Receipt, ClusterError>)>,
+    ) -> String {
+        let line = |(node, result): &(usize, Result<Receipt, ClusterError>)| match result {
+            Ok(receipt) => receipt.evidence.clone(),
+            Err(error) => {
+                if error.is_ours() {
+                    self.broke(error.to_string());
+                }
+                format!("{}: {error}", node_name(*node))
+            }
+        };
+        results.into_iter().map(line).collect::<Vec<_>>().join("; ")
     }
+
+    /// Keeps the first of what broke; healing goes on.
+    fn broke(&self, what: String) {
+        lock(&self.broken).get_or_insert(what);
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, InForce> {
+        lock(&self.in_force)
+    }
+}
+
+/// Nobody leaves these half changed by a panic; and healing has to go on in any case.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The ways to stop a process.
@@ -489,16 +520,6 @@ fn why_no_bite(record: &FaultRecord, seen: Option<Traffic>, waited: Duration) ->
 fn unsure(missed: &[(usize, Result<Receipt, ClusterError>)]) -> Vec<usize> {
     let sent = |result: &Result<_, _>| matches!(result, Err(ClusterError::Unmoved { .. }));
     missed.iter().filter(|(_, result)| sent(result)).map(|(node, _)| *node).collect()
-}
-
-fn tell<'a>(
-    results: impl IntoIterator<Item = &'a (usize, Result<Receipt, ClusterError>)>,
-) -> String {
-    let line = |(node, result): &(usize, Result<Receipt, ClusterError>)| match result {
-        Ok(receipt) => receipt.evidence.clone(),
-        Err(error) => format!("{}: {error}", node_name(*node)),
-    };
-    results.into_iter().map(line).collect::<Vec<_>>().join("; ")
 }
 
 fn node_name(node: usize) -> String {

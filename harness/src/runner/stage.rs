@@ -94,6 +94,9 @@ impl Stage<'_> {
         if let Some(error) = journal.error() {
             return Err(error.into());
         }
+        if let Some(what) = nemesis.broken {
+            return Err(RunError::Nemesis(what));
+        }
         let interrupted = self.interrupt.is_cancelled();
         self.progress.phase("final reads");
         settle(cluster).await;
