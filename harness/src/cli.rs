@@ -4,10 +4,12 @@
 //! result, stderr everything else. Whatever clap or a verb cannot understand ends with [`Exit::Usage`]; clap's own code
 //! for that, 2, would read as "unknown verdict". A name that does not exist is answered with the nearest one that does.
 
+pub mod bench;
 pub mod check;
 pub mod list;
 mod names;
 pub mod node;
+mod quantity;
 pub mod report;
 pub mod run;
 
@@ -65,6 +67,8 @@ enum Verb {
     Report(report::Args),
     /// List workloads, faults, models and built-in bugs
     List(list::Args),
+    /// Measure the bundled node, beside another server, or the proxy
+    Bench(bench::Args),
     #[command(hide = true)]
     Node(node::Args),
 }
@@ -75,9 +79,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let program = arguments
         .first()
         .map_or_else(|| "rashomon".to_owned(), |program| program.to_string_lossy().into_owned());
-    let root = match Root::try_parse_from(arguments) {
+    let root = match Root::try_parse_from(&arguments) {
         Ok(root) => root,
-        Err(error) => return misunderstood(&error),
+        Err(error) => return misunderstood(&error, &arguments),
     };
     match root.color {
         Color::Auto => anstream::ColorChoice::Auto,
@@ -99,20 +103,21 @@ impl Verb {
             Self::Check(args) => check::main(&args),
             Self::Report(args) => report::main(&args),
             Self::List(args) => list::main(&args),
+            Self::Bench(args) => bench::main(&args),
             Self::Node(args) => node::main(args),
         }
     }
 }
 
 /// Help and version were asked for; everything else is a mistake.
-fn misunderstood(error: &clap::Error) -> Exit {
+fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let text = error.render().ansi().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             return result(text.trim_end());
         }
         ErrorKind::InvalidSubcommand => match error.get(ContextKind::InvalidSubcommand) {
-            Some(ContextValue::String(typed)) => say(&unknown_verb(typed)),
+            Some(ContextValue::String(typed)) => say(&unknown_verb(typed, arguments)),
             _ => say(text.trim_end()),
         },
         _ => say(text.trim_end()),
@@ -120,11 +125,17 @@ fn misunderstood(error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-fn unknown_verb(typed: &str) -> String {
+fn unknown_verb(typed: &str, arguments: &[OsString]) -> String {
     let root = Root::command();
-    let verbs = root.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let (mut group, mut path) = (&root, "rashomon".to_owned());
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(verb) = group.find_subcommand(word) {
+            (group, path) = (verb, format!("{path} {word}"));
+        }
+    }
+    let verbs = group.get_subcommands().filter(|verb| !verb.is_hide_set());
     let verbs: Vec<&str> = verbs.map(clap::Command::get_name).collect();
-    format!("error: {}", names::unknown("verb", typed, &verbs, "rashomon --help"))
+    format!("error: {}", names::unknown("verb", typed, &verbs, &format!("{path} --help")))
 }
 
 /// Tells a mistake in the arguments that clap could not see.
@@ -144,10 +155,18 @@ mod tests {
 
     #[test]
     fn a_misspelt_verb_is_answered_with_the_nearest() {
+        let answer = |words: &str| {
+            let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+            unknown_verb(words.last().unwrap().to_str().unwrap(), &words)
+        };
         assert_eq!(
-            unknown_verb("chekc"),
+            answer("rashomon chekc"),
             "error: there is no verb \"chekc\"; did you mean \"check\"? (\"rashomon --help\" shows all)"
         );
-        assert!(!unknown_verb("nod").contains("\"node\""), "hidden verbs stay hidden");
+        assert_eq!(
+            answer("rashomon bench nod"),
+            "error: there is no verb \"nod\"; did you mean \"node\"? (\"rashomon bench --help\" shows all)"
+        );
+        assert!(!answer("rashomon nod").contains("\"node\""), "hidden verbs stay hidden");
     }
 }

@@ -26,6 +26,7 @@ use rashomon_workloads::{Invocation, Shape};
 use tokio::time::Instant;
 
 use connection::Connection;
+pub(crate) use connection::deepest;
 use outcome::Failure;
 
 /// A read is given up in this part of the time for an operation. In the time of one unanswered write, to a node that was

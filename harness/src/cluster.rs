@@ -76,6 +76,8 @@ pub struct ClusterOptions {
     pub seed: Seed,
     /// Built-in bugs to switch on.
     pub bugs: Vec<String>,
+    /// Whether nodes and clients reach nodes through a proxy, which faults and only faults need.
+    pub proxied: bool,
 }
 
 impl ClusterOptions {
@@ -127,17 +129,22 @@ impl Cluster {
                 Ok(NodePorts { client, peer, metrics: pool.reserve()? })
             })
             .collect::<Result<Vec<_>, PortError>>()?;
+        let addresses = |of: fn(&NodePorts) -> SocketAddr| {
+            if options.proxied { ports.iter().map(of).collect() } else { Vec::new() }
+        };
         let network = NetworkOptions {
-            peers: ports.iter().map(|ports| ports.peer.addr()).collect(),
-            clients: ports.iter().map(|ports| ports.client.addr()).collect(),
+            peers: addresses(|ports| ports.peer.addr()),
+            clients: addresses(|ports| ports.client.addr()),
             seed: options.seed.derive("network"),
         };
         let network = Network::start(&network, &mut pool)?;
+        let peers: Vec<SocketAddr> = ports.iter().map(|ports| ports.peer.addr()).collect();
         let spawner = Arc::new(Spawner::start().map_err(ClusterError::Spawner)?);
         let findings = Findings::default();
         let mut nodes = Vec::new();
         for (node, ports) in ports.into_iter().enumerate() {
-            let made_of = parts(options, &network, node, ports, &findings)?;
+            let dial = dialled(&network, node, &peers);
+            let made_of = parts(options, &dial, node, ports, &findings)?;
             nodes.push(Arc::new(Node::new(made_of)));
         }
         let askers = nodes.iter().map(|node| node.asker.clone()).collect();
@@ -185,9 +192,9 @@ impl Cluster {
         self.nodes.iter().map(|node| node.name.clone()).collect()
     }
 
-    /// Where clients reach a node, through its proxy.
+    /// Where clients reach a node: through its proxy, if it has one.
     pub fn client_addr(&self, node: usize) -> SocketAddr {
-        self.network.listen_addr(Link::to_node(node)).expect("every node has a client link")
+        self.network.listen_addr(Link::to_node(node)).unwrap_or_else(|| self.direct_addr(node))
     }
 
     /// Where the harness reaches a node for its own questions; never for operations of a workload.
@@ -274,10 +281,20 @@ impl Drop for Cluster {
     }
 }
 
+/// Where a node reaches its peers: at the listener of its own link, or where they listen if there is none.
+fn dialled(network: &Network, node: usize, peers: &[SocketAddr]) -> BTreeMap<usize, SocketAddr> {
+    let others = peers.iter().enumerate().filter(|(peer, _)| *peer != node);
+    others
+        .map(|(peer, direct)| {
+            (peer, network.listen_addr(Link::peers(node, peer)).unwrap_or(*direct))
+        })
+        .collect()
+}
+
 /// What node number `node` is made of; its folder is made on the way.
 fn parts(
     options: &ClusterOptions,
-    network: &Network,
+    dial: &BTreeMap<usize, SocketAddr>,
     node: usize,
     ports: NodePorts,
     findings: &Findings,
@@ -286,11 +303,8 @@ fn parts(
     let folder = options.data_root.join(&name);
     let made = std::fs::create_dir_all(&folder);
     made.map_err(|source| ClusterError::Folder { path: folder.clone(), source })?;
-    let dial: BTreeMap<usize, SocketAddr> = (0..options.nodes)
-        .filter_map(|peer| Some((peer, network.listen_addr(Link::peers(node, peer))?)))
-        .collect();
     Ok(NodeParts {
-        args: node_args(options, node, &folder.join("data"), &ports, &dial),
+        args: node_args(options, node, &folder.join("data"), &ports, dial),
         binary: options.binary.clone(),
         log: folder.join("log.jsonl"),
         findings: Arc::clone(findings),

@@ -14,6 +14,7 @@
 //! Invariant: a fault of the harness is an error ([`exit::Exit::Internal`]), never a verdict. `ARCHITECTURE.md` in this
 //! folder has the longer story.
 
+mod bench;
 pub mod bugs;
 pub mod cli;
 pub mod client;

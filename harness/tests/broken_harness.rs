@@ -42,6 +42,7 @@ async fn kill_under(log: Arc<dyn FaultLog>, binary: PathBuf, folder: &Path) -> O
         heartbeat: Duration::from_millis(30),
         seed: Seed(u64::from(std::process::id())),
         bugs: Vec::new(),
+        proxied: true,
     };
     let cluster = Arc::new(Cluster::start(options).await.unwrap());
     let kill = PlannedFault {

@@ -115,6 +115,8 @@ mod words {
             (&["run", "--faults", "kill-leadr"], "did you mean \"kill-leader\"?"),
             (&["run", "--fautls", "none"], "--faults"),
             (&["run", "--time-limit", "20"], "write the unit: \"20s\""),
+            (&["check", "--time-limit", "90", "f"], "write the unit: \"90s\""),
+            (&["check", "--memory-limit", "2XB", "f"], "write it like 2GiB"),
             (&["run", "--nodes", "10"], "10 is not in 1..=9"),
             (&["list", "bug"], "bugs"),
         ] {

@@ -29,6 +29,7 @@ fn options(folder: &Path, seed: u64) -> ClusterOptions {
         heartbeat: Duration::from_millis(30),
         seed: Seed(seed),
         bugs: Vec::new(),
+        proxied: true,
     }
 }
 

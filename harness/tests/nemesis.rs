@@ -59,6 +59,7 @@ impl Stage {
             election_timeout: Duration::from_millis(150),
             heartbeat: Duration::from_millis(30),
             seed: Seed(seed),
+            proxied: true,
             bugs: Vec::new(),
         };
         let cluster = Arc::new(Cluster::start(options).await.unwrap());

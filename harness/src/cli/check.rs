@@ -5,7 +5,6 @@
 
 mod guess;
 mod output;
-mod quantity;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +14,7 @@ use std::time::{Duration, Instant};
 use rashomon_checker::Value;
 use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, check};
 
+use super::quantity::{self, Bytes};
 use super::run::Format;
 use crate::codec::{self, InputFormat, LoadedHistory};
 use crate::console::{result, say};
@@ -36,14 +36,13 @@ pub struct Args {
     /// How to read the files [default: told by their content]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Meaning")]
     input_format: Option<InputFormat>,
-    /// Time for each file, such as 90, 90s or 5m; then the verdict is unknown
-    #[arg(long, value_parser = quantity::span, default_value = "60s", value_name = "TIME")]
+    /// Time for each file, such as 90s or 5m; then the verdict is unknown
+    #[arg(long, value_parser = quantity::time, default_value = "60s", value_name = "TIME")]
     #[arg(help_heading = "Limits")]
     time_limit: Duration,
     /// Memory for the search, such as 512MiB or 2GiB; then the verdict is unknown
-    #[arg(long, value_parser = quantity::bytes, default_value = "2GiB", value_name = "SIZE")]
-    #[arg(help_heading = "Limits")]
-    memory_limit: usize,
+    #[arg(long, default_value = "2GiB", value_name = "SIZE", help_heading = "Limits")]
+    memory_limit: Bytes,
     /// Threads to search with [default: one a processor]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     threads: Option<u16>,
@@ -110,7 +109,7 @@ fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
     let initial = args.initial.clone().unwrap_or_else(|| loaded.initial.clone());
     let started = Instant::now();
     let options = CheckOptions {
-        memory_bytes_max: args.memory_limit,
+        memory_bytes_max: usize::try_from(args.memory_limit.0).unwrap_or(usize::MAX),
         should_stop: &|| started.elapsed() >= args.time_limit,
         threads: args.threads.map_or_else(threads_available, usize::from),
         initial: Some(initial.clone()),

@@ -1,7 +1,6 @@
 //! `rashomon run`: what was typed becomes a plan, the plan a run, the run an exit code.
 
 mod plan;
-mod quantity;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use clap::{Args as _, FromArgMatches, ValueEnum};
 use rashomon_checker::check::Validity;
 
+use super::quantity::{self, Bytes, Clients};
 use super::usage_error;
 use crate::console::{result, say};
 use crate::descriptors;
@@ -17,7 +17,6 @@ use crate::exit::{Exit, worst};
 use crate::run_folder::{RunFolder, WallTime};
 use crate::runner::{self, Finished, KeepData, Run};
 use crate::verdict::{Commands, VerdictRecord};
-use quantity::{Bytes, Clients};
 
 const EXAMPLES: &str = "\
 Examples:

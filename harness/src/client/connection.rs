@@ -95,7 +95,7 @@ impl fmt::Display for Spent {
 impl Error for Spent {}
 
 /// The last of a chain of errors: the one that says what happened (`connection reset by peer`).
-pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn deepest(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;

@@ -16,6 +16,7 @@ fn a_node_is_told_its_own_ports_and_the_proxies_of_its_peers() {
         heartbeat: Duration::from_millis(30),
         seed: Seed(3),
         bugs: vec!["ack-on-append".to_owned()],
+        proxied: true,
     };
     let proxies = [(0, "127.0.0.1:1001".parse().unwrap()), (2, "127.0.0.1:1003".parse().unwrap())];
     let args = node_args(&options, 1, Path::new("nodes/n2/data"), &ports, &proxies.into());

@@ -73,6 +73,7 @@ impl Stage<'_> {
             heartbeat: plan.election_timeout() / HEARTBEATS_PER_ELECTION,
             seed: plan.seed.derive("cluster"),
             bugs: plan.bugs.clone(),
+            proxied: true,
         })
     }
 

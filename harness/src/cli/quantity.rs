@@ -1,9 +1,10 @@
-//! Times, sizes and numbers as people write them.
+//! Times, sizes, numbers and values as people write them, for every verb.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use rashomon_checker::Value;
 
 /// A time: `20s`, `1m 30s`, `250ms`. Longer than nothing, at most a day.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
@@ -92,6 +93,15 @@ impl FromStr for Bytes {
     }
 }
 
+/// A value: JSON, `nil`, or else text.
+#[expect(clippy::unnecessary_wraps, reason = "the shape that clap asks for")]
+pub(super) fn value(text: &str) -> Result<Value, String> {
+    if text == "nil" {
+        return Ok(Value::Nil);
+    }
+    Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +143,13 @@ mod tests {
         for bad in ["0", "-3", "NaN", "inf", "fast"] {
             assert!(rate(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn values_are_json_or_text() {
+        assert_eq!(value("0"), Ok(Value::Int(0)));
+        assert_eq!(value("nil"), Ok(Value::Nil));
+        assert_eq!(value("\"0\""), Ok(Value::from("0")));
+        assert_eq!(value("blue"), Ok(Value::from("blue")));
     }
 }
