@@ -44,6 +44,16 @@ pub enum Completion {
     Info(String),
 }
 
+/// Why an operation came to no completion: the harness failed, not the store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The process or the machine has no descriptor left.
+    #[error(
+        "no socket for a client: {0}; fewer clients (--concurrency) or a higher limit (ulimit -n) will do"
+    )]
+    NoSocket(String),
+}
+
 /// A client of all nodes, with at most one connection to each.
 #[derive(Debug)]
 pub struct Client {
@@ -67,16 +77,23 @@ impl Client {
     }
 
     /// Carries `invocation` out on the node at position `node`.
-    pub async fn perform(&mut self, invocation: &Invocation, node: usize) -> Completion {
+    pub async fn perform(
+        &mut self,
+        invocation: &Invocation,
+        node: usize,
+    ) -> Result<Completion, ClientError> {
         let divisor = if invocation.is_read() { READ_TIMEOUT_DIVISOR } else { 1 };
         let deadline = Instant::now() + self.op_timeout / divisor;
         match self.attempt(invocation, node, deadline).await {
-            Ok(answer) => Completion::Ok(answer),
+            Ok(answer) => Ok(Completion::Ok(answer)),
             Err(failure) => {
+                if let Some(error) = failure.of_the_harness() {
+                    return Err(error);
+                }
                 if failure.spoils_connection() {
                     self.nodes[node].connection = None;
                 }
-                failure.completion()
+                Ok(failure.completion())
             }
         }
     }

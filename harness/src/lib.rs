@@ -21,6 +21,7 @@ pub mod client;
 pub mod cluster;
 pub mod codec;
 mod console;
+mod descriptors;
 pub mod etcd_api;
 pub mod exit;
 pub mod nemesis;

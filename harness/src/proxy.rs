@@ -29,6 +29,7 @@ mod link;
 mod listener;
 mod queue;
 mod timer;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -37,12 +38,14 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 
 pub use link::{Endpoint, Link, LinkRule, LinkStats};
 
 use self::connection::Path;
 use self::gate::Gate;
 use self::listener::{Listener, Mode};
+use self::trouble::Trouble;
 use crate::ports::{PortError, PortPool, ReservedPort};
 use crate::seed::Seed;
 
@@ -73,6 +76,7 @@ pub struct NetworkOptions {
 pub struct Network {
     gates: BTreeMap<Link, Arc<Gate>>,
     doors: BTreeMap<Link, Door>,
+    trouble: Trouble,
     /// Dropped first: that ends the thread, which is then joined.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -100,6 +104,7 @@ impl Network {
             .flat_map(|(link, _)| [*link, link.reverse()])
             .map(|link| (link, Arc::new(Gate::new(link, options.seed))))
             .collect();
+        let trouble = Trouble::default();
         let mut doors = BTreeMap::new();
         let mut unserved = Vec::new();
         for (link, upstream) in dialled {
@@ -110,6 +115,7 @@ impl Network {
                 forward: Arc::clone(&gates[&link]),
                 backward: Arc::clone(&gates[&link.reverse()]),
                 upstream,
+                trouble: trouble.clone(),
             };
             let listener = Listener::new(Arc::new(path), Arc::clone(&port), mode_sender);
             unserved.push(Unserved { listener, socket });
@@ -117,10 +123,11 @@ impl Network {
         }
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let noticed = trouble.clone();
         let thread = std::thread::Builder::new()
             .name("proxy".to_owned())
-            .spawn(move || serve_all(&runtime, unserved, stopped))?;
-        Ok(Self { gates, doors, stop: Some(stop), thread: Some(thread) })
+            .spawn(move || serve_all(&runtime, unserved, stopped, &noticed))?;
+        Ok(Self { gates, doors, trouble, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Every directed link, both ways between clients and nodes included, in a fixed order.
@@ -180,6 +187,14 @@ impl Network {
         self.gate(link).counters.snapshot()
     }
 
+    /// Why the network no longer does what it is told, if so: a part of the proxy has died, or the machine refuses it a
+    /// socket. Then links are dead that no fault holds, and no operation that failed says anything of the nodes.
+    pub fn broken(&self) -> Option<String> {
+        let ended = self.thread.as_ref().is_some_and(std::thread::JoinHandle::is_finished);
+        let dead = || ended.then(|| "its thread has ended".to_owned());
+        self.trouble.first().or_else(dead)
+    }
+
     fn gate(&self, link: Link) -> &Gate {
         self.gates.get(&link).unwrap_or_else(|| panic!("no link {link} in {:?}", self.gates.keys()))
     }
@@ -211,13 +226,18 @@ fn dialled_links(options: &NetworkOptions) -> Vec<(Link, SocketAddr)> {
 }
 
 /// The proxy's thread: serves until told to stop, or until the network is gone.
-fn serve_all(runtime: &Runtime, listeners: Vec<Unserved>, stopped: oneshot::Receiver<()>) {
+fn serve_all(
+    runtime: &Runtime,
+    listeners: Vec<Unserved>,
+    stopped: oneshot::Receiver<()>,
+    trouble: &Trouble,
+) {
     runtime.block_on(async {
-        let mut tasks = tokio::task::JoinSet::new();
+        let mut tasks = JoinSet::new();
         for Unserved { listener, socket } in listeners {
             tasks.spawn(listener.run(socket));
         }
-        // Either way the tasks are dropped with the set, and the connections with them.
-        let _ = stopped.await;
+        trouble.watch(&mut tasks, stopped).await;
+        // The tasks are dropped with the set, and the connections with them.
     });
 }

@@ -36,6 +36,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
+use crate::client::ClientError;
 use crate::cluster::ClusterError;
 use crate::codec::{self, CodecError, InputFormat};
 use crate::console::say;
@@ -95,6 +96,9 @@ pub enum RunError {
     /// The history or the journal of faults cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// An operation failed for want of something that only the harness needs.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The nodes cannot be started or stopped.
     #[error(transparent)]
     Cluster(#[from] ClusterError),

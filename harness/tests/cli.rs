@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rashomon::verdict::VerdictRecord;
 use rashomon_checker::check::Validity;
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Long enough for a machine that is busy with other tests.
@@ -48,8 +48,15 @@ fn wait_for<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
-        thread::yield_now();
+        thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether a process runs that is not our child. A zombie whose parent does not reap it is dead, too.
+fn runs(pid: Pid) -> bool {
+    let pid = pid.as_raw_nonzero();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 mod words {
@@ -291,9 +298,7 @@ mod run {
     }
 
     fn wait_until_gone(nodes: &[Pid]) {
-        wait_for("the nodes to be gone", || {
-            nodes.iter().all(|node| test_kill_process(*node).is_err()).then_some(())
-        });
+        wait_for("the nodes to be gone", || nodes.iter().all(|node| !runs(*node)).then_some(()));
     }
 
     fn verdict(folder: &Path) -> VerdictRecord {
@@ -321,6 +326,34 @@ mod run {
         let history = latest.join("history.jsonl");
         let again = super::output(&["check", "--model", "cas-register", history.to_str().unwrap()]);
         assert_eq!(code(&again), 0, "{again:?}");
+    }
+
+    /// A run under limits of open files, as `ulimit` sets them.
+    fn with_limit(ulimit: &str, concurrency: &str) -> Output {
+        let out = tempfile::tempdir().unwrap();
+        let script = format!("ulimit {ulimit} && exec \"$@\"");
+        Command::new("sh")
+            .args(["-c", &script, "sh", env!("CARGO_BIN_EXE_rashomon"), "run"])
+            .args(["--out", out.path().to_str().unwrap(), "--time-limit", "1s"])
+            .args(["--faults", "none", "--concurrency", concurrency])
+            .output()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_low_soft_limit_of_open_files_is_raised() {
+        let output = with_limit("-Sn 64", "9");
+        assert_eq!(code(&output), 0, "{output:?}");
+        assert!(!stdout(&output).contains("Too many open files"), "{output:?}");
+    }
+
+    #[test]
+    fn a_hard_limit_of_open_files_that_is_too_low_is_told_with_the_remedy() {
+        let output = with_limit("-n 300", "30");
+        assert_eq!(code(&output), 254, "{output:?}");
+        let said = stderr(&output);
+        assert!(said.contains("only 300 are allowed") && said.contains("ulimit -n "), "{said}");
+        assert!(stdout(&output).is_empty(), "{output:?}");
     }
 
     #[test]

@@ -62,6 +62,11 @@ async fn get(cluster: &Cluster, node: usize) -> String {
     until("a read is answered", async || timeout(DEADLINE, attempt()).await.ok()?).await
 }
 
+/// The leader, once there is one: there may be none for a moment at any time.
+async fn leader(cluster: &Cluster) -> usize {
+    until("somebody leads", async || cluster.leader().await).await
+}
+
 async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -87,12 +92,12 @@ fn pids(cluster: &Cluster) -> Vec<i32> {
 async fn a_cluster_is_ready_when_it_says_so_and_stops_cleanly() {
     let (cluster, folder) = cluster(1).await;
     assert_eq!(cluster.names(), ["n1", "n2", "n3"]);
-    assert!(cluster.leader().await.is_some());
+    leader(&cluster).await;
     put(&cluster, 0, "first").await;
     assert_eq!(get(&cluster, 2).await, "first");
     // The operations went through the proxy, and so did what the nodes said to each other.
     assert!(cluster.network().stats(Link::to_node(0)).bytes_passed > 0);
-    let leader = cluster.leader().await.unwrap();
+    let leader = leader(&cluster).await;
     let follower = (leader + 1) % 3;
     assert!(cluster.network().stats(Link::peers(leader, follower)).bytes_passed > 0);
     let pids = pids(&cluster);
@@ -134,7 +139,7 @@ async fn a_killed_node_comes_back_with_what_it_had() {
 async fn a_paused_leader_is_replaced_and_comes_back() {
     let (cluster, _folder) = cluster(3).await;
     put(&cluster, 0, "before").await;
-    let leader = cluster.leader().await.unwrap();
+    let leader = leader(&cluster).await;
     let pid = cluster.pid(leader).unwrap();
     let receipt = cluster.pause(leader).await.unwrap();
     assert_eq!(receipt.evidence, format!("n{} pid {pid} state T", leader + 1));
@@ -151,7 +156,7 @@ async fn a_paused_leader_is_replaced_and_comes_back() {
 #[tokio::test]
 async fn a_leader_that_is_cut_off_is_replaced_and_gives_in_at_the_heal() {
     let (cluster, _folder) = cluster(4).await;
-    let old = cluster.leader().await.unwrap();
+    let old = leader(&cluster).await;
     let others: Vec<usize> = (0..3).filter(|node| *node != old).collect();
     for other in &others {
         cluster.network().apply(Link::peers(old, *other), LinkRule::Cut);

@@ -460,8 +460,10 @@ async fn what_a_stalled_connection_keeps_is_bounded() {
     while timeout(Duration::from_millis(200), stream.writable()).await.is_ok() {
         sent += stream.try_write(&chunk).unwrap_or(0) as u64;
     }
+    // The proxy may have been slower than the sender.
+    rig.until_stats("it holds what it may", N1_TO_N2, |stats| stats.bytes_held >= 128 * 1024).await;
     let held = rig.network.stats(N1_TO_N2).bytes_held;
-    assert!((128 * 1024..=320 * 1024).contains(&held), "{held} held of {sent}");
+    assert!(held <= 320 * 1024, "{held} held of {sent}");
     assert!(sent > held, "{held} held of {sent}");
 }
 

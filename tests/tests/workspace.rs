@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The crates by folder, with the crates of the workspace that each may depend on.
 const ARROWS: [(&str, &str, &[&str]); 5] = [
@@ -124,15 +125,32 @@ fn the_root_holds_the_agreed_entries_only() {
         "tests",
         "workloads",
     ];
-    let made_by_use = ["runs", "target"];
-    for entry in std::fs::read_dir(root()).expect("the root is readable") {
-        let name =
-            entry.expect("its entries are readable").file_name().to_string_lossy().into_owned();
-        let known = name.starts_with('.')
-            || agreed.contains(&name.as_str())
-            || made_by_use.contains(&name.as_str());
+    for name in tracked_entries().unwrap_or_else(entries_of_the_folder) {
+        let known = name.starts_with('.') || agreed.contains(&name.as_str());
         assert!(known, "unexpected entry at the root: {name}");
     }
+}
+
+/// First parts of the paths that git knows: what else lies in a working copy is its owner's business. `None` without git,
+/// as in an archive of the sources.
+fn tracked_entries() -> Option<BTreeSet<String>> {
+    let output =
+        Command::new("git").arg("-C").arg(root()).args(["ls-files", "-z"]).output().ok()?;
+    let paths = String::from_utf8_lossy(&output.stdout).into_owned();
+    let entries: BTreeSet<String> = paths
+        .split_terminator('\0')
+        .filter_map(|path| path.split('/').next().map(str::to_owned))
+        .collect();
+    (output.status.success() && !entries.is_empty()).then_some(entries)
+}
+
+fn entries_of_the_folder() -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root()).expect("the root is readable");
+    let names = entries.map(|entry| entry.expect("its entries are readable").file_name());
+    names
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| !["runs", "target"].contains(&name.as_str()))
+        .collect()
 }
 
 #[test]

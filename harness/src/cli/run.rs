@@ -12,6 +12,7 @@ use rashomon_checker::check::Validity;
 use super::quantity::{self, Bytes, Clients};
 use super::usage_error;
 use crate::console::{result, say};
+use crate::descriptors;
 use crate::exit::{Exit, worst};
 use crate::run_folder::{RunFolder, WallTime};
 use crate::runner::{self, Finished, KeepData, Run, RunError};
@@ -142,6 +143,9 @@ pub fn main(args: &Args, program: &str) -> Exit {
         Err(error) => return usage_error(&error),
     };
     let (plan, workload) = (&resolved.plan, resolved.workload);
+    if let Err(error) = descriptors::raise(descriptors::needed(plan.concurrency, plan.nodes)) {
+        return usage_error(&error.to_string());
+    }
     let folder = match RunFolder::create(&args.out, started, workload.name(), plan.seed) {
         Ok(folder) => folder,
         Err(error) => return usage_error(&error.to_string()),

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint};
 
 use super::outcome::Failure;
+use crate::descriptors;
 use crate::etcd_api::etcdserverpb::StatusRequest;
 use crate::etcd_api::etcdserverpb::kv_client::KvClient;
 use crate::etcd_api::etcdserverpb::maintenance_client::MaintenanceClient;
@@ -39,22 +40,31 @@ impl Connection {
         let opened = timeout_at(deadline, connect_and_ask(address)).await;
         let channel = match opened {
             Ok(Ok(channel)) => channel,
-            Ok(Err(reason)) => return Err(Failure::not_opened(&reason)),
+            Ok(Err(failure)) => return Err(failure),
             Err(_) => return Err(Failure::not_opened(&format!("no answer in {patience:?}"))),
         };
         Ok(Self { kv: KvClient::new(channel) })
     }
 }
 
-async fn connect_and_ask(address: SocketAddr) -> Result<Channel, String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-    stream.set_nodelay(true).map_err(|error| error.to_string())?;
-    let channel = channel_over(stream, address).await.map_err(|error| deepest(&error))?;
+async fn connect_and_ask(address: SocketAddr) -> Result<Channel, Failure> {
+    let stream = TcpStream::connect(address).await.map_err(|error| no_stream(&error))?;
+    stream.set_nodelay(true).map_err(|error| no_stream(&error))?;
+    let channel = channel_over(stream, address).await;
+    let channel = channel.map_err(|error| Failure::not_opened(&deepest(&error)))?;
     let mut maintenance = MaintenanceClient::new(channel.clone());
     match maintenance.status(StatusRequest {}).await {
         // A node that answers with an error is there all the same; what it refuses, it refuses to the operation.
-        Err(status) if status.source().is_some() => Err(deepest(&status)),
+        Err(status) if status.source().is_some() => Err(Failure::not_opened(&deepest(&status))),
         Ok(_) | Err(_) => Ok(channel),
+    }
+}
+
+fn no_stream(error: &io::Error) -> Failure {
+    if descriptors::are_exhausted(error) {
+        Failure::no_socket(error)
+    } else {
+        Failure::not_opened(&error.to_string())
     }
 }
 
@@ -105,4 +115,23 @@ pub(super) fn is_spent(error: &(dyn Error + 'static)) -> bool {
         next = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::client::ClientError;
+
+    #[test]
+    fn a_lack_of_descriptors_is_the_fault_of_the_harness_and_a_refusal_is_not() {
+        let full = io::Error::from_raw_os_error(Errno::MFILE.raw_os_error());
+        let Some(ClientError::NoSocket(reason)) = no_stream(&full).of_the_harness() else {
+            panic!("{full} must not stand in a history");
+        };
+        assert!(reason.starts_with("Too many open files"), "{reason}");
+        let refused = io::Error::from_raw_os_error(Errno::CONNREFUSED.raw_os_error());
+        assert_eq!(no_stream(&refused).of_the_harness(), None);
+    }
 }

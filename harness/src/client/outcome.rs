@@ -11,8 +11,8 @@ use std::error::Error;
 
 use tonic::{Code, Status};
 
-use super::Completion;
 use super::connection::{deepest, is_spent};
+use super::{ClientError, Completion};
 
 /// Metadata with which a node states what it knows: `fail` or `info`.
 const OUTCOME_KEY: &str = "rashomon-outcome";
@@ -30,6 +30,8 @@ pub(super) struct Failure {
 enum Met {
     /// There was no connection, and none could be made.
     NotOpened(String),
+    /// This machine has no socket for a connection, whatever the node would have said.
+    NoSocket(String),
     /// The deadline passed.
     Deadline,
     /// A status, from the node or from the transport.
@@ -44,6 +46,19 @@ impl Failure {
     /// No connection: no request left.
     pub(super) fn not_opened(reason: &str) -> Self {
         Self { met: Met::NotOpened(reason.to_owned()), write_sent: false }
+    }
+
+    /// No socket: no request left, and the node had no part in it.
+    pub(super) fn no_socket(error: &std::io::Error) -> Self {
+        Self { met: Met::NoSocket(error.to_string()), write_sent: false }
+    }
+
+    /// What says nothing of the node: it must not stand in a history.
+    pub(super) fn of_the_harness(&self) -> Option<ClientError> {
+        match &self.met {
+            Met::NoSocket(reason) => Some(ClientError::NoSocket(reason.clone())),
+            _ => None,
+        }
     }
 
     /// A request was not answered in time.
@@ -70,7 +85,11 @@ impl Failure {
     /// is answered when it goes on, before that node learns what it missed.
     pub(super) fn spoils_connection(&self) -> bool {
         match &self.met {
-            Met::NotOpened(_) | Met::Declined(_) | Met::Nonsense(_) | Met::Deadline => false,
+            Met::NotOpened(_)
+            | Met::NoSocket(_)
+            | Met::Declined(_)
+            | Met::Nonsense(_)
+            | Met::Deadline => false,
             Met::Status(status) => status.source().is_some(),
         }
     }
@@ -97,7 +116,7 @@ impl Failure {
 impl Met {
     fn in_words(&self) -> String {
         match self {
-            Self::NotOpened(reason) => format!("no connection: {reason}"),
+            Self::NotOpened(reason) | Self::NoSocket(reason) => format!("no connection: {reason}"),
             Self::Deadline => "no answer before the deadline".to_owned(),
             Self::Declined(reason) => (*reason).to_owned(),
             Self::Nonsense(what) => format!("senseless answer: {what}"),

@@ -9,19 +9,22 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::aim::{self, Field};
-use super::evidence;
+use super::evidence::{self, Traffic};
 use super::in_force::InForce;
 use super::kind::{Aim, Fault};
 use super::shape::{self, LinkFault};
 use super::{FaultLog, FaultPhase, FaultRecord, NemesisSummary, PlannedFault, Receipt};
 use crate::cluster::{Cluster, ClusterError};
-use crate::proxy::{Endpoint, Link, LinkRule};
+use crate::proxy::{Endpoint, Link, LinkRule, LinkStats};
 
 /// How long a fault that needs a leader waits for one.
 const LEADER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Pause between two questions to a cluster that has no answer yet.
 const POLL: Duration = Duration::from_millis(10);
+
+/// Pause between two looks at whether a rule bites.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How long listeners may take to follow a change of rules.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -52,20 +55,18 @@ pub async fn run(
             Err(error) => conductor.broke(format!("a fault was lost: {error}")),
         }
     }
-    // Each fault has taken its own rules away; this also covers one that was lost.
-    conductor.cluster.network().pass_all();
-    if !conductor.cluster.network().settled(SETTLE).await {
-        summary.not_healed.push("the proxy did not open all listeners again".to_owned());
-    }
+    conductor.verify_links(&mut summary).await;
     summary.broken = lock(&conductor.broken).take();
     summary
 }
 
 /// How a fault's life ended.
 enum End {
-    /// The run was stopped before its time came.
+    /// The run was stopped before its time came, or before it could bite.
     NotReached,
     NotInstalled,
+    /// Without evidence that it bit, and it could not be undone either.
+    Stuck(String),
     Healed,
     NotHealed(String),
 }
@@ -75,6 +76,10 @@ impl End {
         match self {
             Self::NotReached => {}
             Self::NotInstalled => summary.not_installed += 1,
+            Self::Stuck(why) => {
+                summary.not_installed += 1;
+                summary.not_healed.push(why);
+            }
             Self::Healed => {
                 summary.installed += 1;
                 summary.healed += 1;
@@ -191,13 +196,12 @@ impl Conductor {
     }
 
     async fn bend_links(&self, record: &FaultRecord, fault: &LinkFault) -> End {
-        let before = evidence::Traffic::of(self.cluster.network(), fault);
         let end = Instant::now() + Duration::from_nanos(record.duration);
-        if !self.impose(record, fault, &before, end).await {
-            return End::NotInstalled;
+        if let Err(end) = self.impose(record, fault, end).await {
+            return end;
         }
         self.hold_until(end).await;
-        let lifted = self.lift(record, fault, &before).await;
+        let lifted = self.lift(record, fault).await;
         self.record_heal(record, lifted)
     }
 
@@ -205,15 +209,21 @@ impl Conductor {
     /// one.
     async fn laggard(&self, record: &FaultRecord, leader: usize, fault: &LinkFault) -> End {
         let begin = Instant::now();
-        let before = evidence::Traffic::of(self.cluster.network(), fault);
         let opening = begin + Duration::from_nanos(record.duration / 2);
-        if !self.impose(record, fault, &before, opening).await {
+        if let Err(end) = self.impose(record, fault, opening).await {
             self.in_force().go_on(leader);
-            return End::NotInstalled;
+            return end;
         }
         self.hold_until(opening).await;
+        if self.stop.is_cancelled() {
+            self.in_force().go_on(leader);
+            let spared = format!("{} was to be killed next and is not", node_name(leader));
+            let told = |lifted| format!("{lifted}; {spared}: the run was stopped");
+            let lifted = self.lift(record, fault).await;
+            return self.record_heal(record, lifted.map(told).map_err(told));
+        }
         let killed = self.cluster.kill(leader).await;
-        let lifted = self.lift(record, fault, &before).await;
+        let lifted = self.lift(record, fault).await;
         let restarted = match &killed {
             Ok(_) => {
                 self.hold_until(begin + Duration::from_nanos(record.duration)).await;
@@ -235,43 +245,65 @@ impl Conductor {
     }
 
     /// Puts a fault's rules in force and waits for them to bite. If they have not by `until`, they are taken away again and
-    /// the fault counts as not installed: false.
+    /// the fault has come to its end.
     async fn impose(
         &self,
         record: &FaultRecord,
         fault: &LinkFault,
-        before: &evidence::Traffic,
         until: Instant,
-    ) -> bool {
+    ) -> Result<(), End> {
         let begin = Instant::now();
-        let network = self.cluster.network();
-        self.change_rules(|in_force| in_force.add(record.id, fault));
+        self.change_rules(|in_force, stats| in_force.add(record.id, fault, stats));
         let bite = tokio::select! {
-            bite = evidence::wait_for_bite(network, fault, before, until) => bite,
-            () = self.stop.cancelled() => None,
+            bite = self.wait_for_bite(record, fault, until) => bite,
+            () = self.stop.cancelled() => Err(End::NotReached),
         };
-        if let Some(bite) = bite {
-            self.record(record, FaultPhase::Installed, Some(bite));
-            return true;
+        match bite {
+            Ok(seen) => {
+                let (count, rule) = (fault.links.len(), fault.rule);
+                let evidence = format!("{count} links: {rule}; {seen} so far");
+                self.record(record, FaultPhase::Installed, Some(evidence));
+                Ok(())
+            }
+            Err(end) => {
+                let seen = self.traffic(record, fault);
+                self.change_rules(|in_force, stats| in_force.remove(record.id, fault, stats));
+                if let End::NotInstalled = end {
+                    let why = why_no_bite(record, seen, begin.elapsed());
+                    self.record(record, FaultPhase::NotInstalled, Some(why));
+                }
+                Err(end)
+            }
         }
-        self.change_rules(|in_force| in_force.remove(record.id, fault));
-        let links = record.links.join(", ");
-        let waited = begin.elapsed().as_millis();
-        let why = format!("nothing tried to cross {links} in {waited} ms");
-        self.record(record, FaultPhase::NotInstalled, Some(why));
-        false
     }
 
-    /// Takes a fault's rules away; what got through since, or what did not.
-    async fn lift(
+    /// Waits until the rule has done something to some link, and tells what.
+    async fn wait_for_bite(
         &self,
         record: &FaultRecord,
         fault: &LinkFault,
-        before: &evidence::Traffic,
-    ) -> Result<String, String> {
+        until: Instant,
+    ) -> Result<Traffic, End> {
+        loop {
+            match self.traffic(record, fault) {
+                Some(seen) if !seen.is_nothing() => return Ok(seen),
+                _ if Instant::now() >= until => return Err(End::NotInstalled),
+                _ => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+
+    /// What the fault has done to its links so far; `None` if other faults had them all the time.
+    fn traffic(&self, record: &FaultRecord, fault: &LinkFault) -> Option<Traffic> {
         let network = self.cluster.network();
-        let in_all = evidence::Traffic::of(network, fault).since(before);
-        self.change_rules(|in_force| in_force.remove(record.id, fault));
+        self.in_force().traffic(record.id, fault, |link| network.stats(link))
+    }
+
+    /// Takes a fault's rules away; what got through since, or what did not.
+    async fn lift(&self, record: &FaultRecord, fault: &LinkFault) -> Result<String, String> {
+        let network = self.cluster.network();
+        let in_all = self.traffic(record, fault).unwrap_or_default();
+        self.change_rules(|in_force, stats| in_force.remove(record.id, fault, stats));
         if !network.settled(SETTLE).await {
             return Err("listeners did not open again".to_owned());
         }
@@ -280,10 +312,37 @@ impl Conductor {
     }
 
     /// Under the lock, so that rules reach the links in the order in which they were decided.
-    fn change_rules(&self, change: impl FnOnce(&mut InForce) -> Vec<(Link, LinkRule)>) {
+    fn change_rules(
+        &self,
+        change: impl FnOnce(&mut InForce, &dyn Fn(Link) -> LinkStats) -> Vec<(Link, LinkRule)>,
+    ) {
+        let network = self.cluster.network();
         let mut in_force = self.in_force();
-        for (link, rule) in change(&mut in_force) {
-            self.cluster.network().apply(link, rule);
+        for (link, rule) in change(&mut in_force, &|link| network.stats(link)) {
+            network.apply(link, rule);
+        }
+    }
+
+    /// When all faults are over: every link lets something through. Each fault has taken its own rules away and seen to the
+    /// links that were then free; this also covers links to nodes that were stopped at that time, and a fault that was lost.
+    async fn verify_links(&self, summary: &mut NemesisSummary) {
+        let network = self.cluster.network();
+        network.pass_all();
+        if !network.settled(SETTLE).await {
+            summary.not_healed.push("the proxy did not open all listeners again".to_owned());
+        }
+        let runs = |end: Endpoint| match end {
+            Endpoint::Client => true,
+            Endpoint::Node(node) => self.cluster.pid(node).is_some(),
+        };
+        let mut links = network.links();
+        // Who is down is told by the fault that could not restart it.
+        links.retain(|link| summary.planned > 0 && runs(link.from) && runs(link.to));
+        for link in evidence::shut_links(&self.cluster, links).await {
+            summary.not_healed.push(format!("nothing gets through {link} after all faults"));
+        }
+        if let Some(why) = network.broken() {
+            self.broke(format!("the proxy is broken: {why}"));
         }
     }
 
@@ -305,24 +364,34 @@ impl Conductor {
         let struck = self.each(&nodes, move |cluster, node| stop.strike(cluster, node)).await;
         let (hit, missed): (Vec<_>, Vec<_>) =
             struck.into_iter().partition(|(_, seen)| seen.is_ok());
-        for (node, _) in &missed {
+        let seen = self.tell(hit.iter().chain(&missed));
+        let unsure = unsure(&missed);
+        for (node, _) in missed.iter().filter(|(node, _)| !unsure.contains(node)) {
             self.in_force().go_on(*node);
         }
-        let seen = self.tell(hit.iter().chain(&missed));
         if hit.is_empty() {
             self.record(record, FaultPhase::NotInstalled, Some(seen));
-            return End::NotInstalled;
+            return match self.heal_nodes(stop, &unsure).await {
+                Ok(_) => End::NotInstalled,
+                Err(why) => End::Stuck(format!("{}: {why}", record.fault)),
+            };
         }
         self.record(record, FaultPhase::Installed, Some(seen));
         self.hold_until(Instant::now() + Duration::from_nanos(record.duration)).await;
-        let hit: Vec<usize> = hit.into_iter().map(|(node, _)| node).collect();
-        let healed = self.each(&hit, move |cluster, node| stop.heal(cluster, node)).await;
-        for node in &hit {
+        let hit = hit.into_iter().map(|(node, _)| node);
+        let healed = self.heal_nodes(stop, &hit.chain(unsure).collect::<Vec<_>>()).await;
+        self.record_heal(record, healed)
+    }
+
+    /// Lets nodes go on, whatever that takes; what was seen, or what was not.
+    async fn heal_nodes(&self, stop: Stop, nodes: &[usize]) -> Result<String, String> {
+        let healed = self.each(nodes, move |cluster, node| stop.heal(cluster, node)).await;
+        for node in nodes {
             self.in_force().go_on(*node);
         }
         let seen = self.tell(&healed);
         let all = healed.iter().all(|(_, seen)| seen.is_ok());
-        self.record_heal(record, if all { Ok(seen) } else { Err(seen) })
+        if all { Ok(seen) } else { Err(seen) }
     }
 
     /// Does something to several nodes at the same time; what came of it, by node.
@@ -438,6 +507,35 @@ fn planned(fault: &PlannedFault) -> FaultRecord {
     }
 }
 
+/// Why a fault on links did not bite.
+fn why_no_bite(record: &FaultRecord, seen: Option<Traffic>, waited: Duration) -> String {
+    let (links, waited) = (record.links.join(", "), waited.as_millis());
+    match seen {
+        None => format!("for {waited} ms, {links} were in the hands of other faults"),
+        Some(_) => format!("nothing tried to cross {links} in {waited} ms"),
+    }
+}
+
+/// Of the nodes that could not be shown to be stopped, those that have been sent the signal: it may yet act.
+fn unsure(missed: &[(usize, Result<Receipt, ClusterError>)]) -> Vec<usize> {
+    let sent = |result: &Result<_, _>| matches!(result, Err(ClusterError::Unmoved { .. }));
+    missed.iter().filter(|(_, result)| sent(result)).map(|(node, _)| *node).collect()
+}
+
 fn node_name(node: usize) -> String {
     format!("n{}", node + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_whose_signal_may_yet_act_are_healed_as_well() {
+        let node = "n1".to_owned();
+        let unmoved =
+            ClusterError::Unmoved { node: node.clone(), pid: 7, signal: "SIGSTOP", state: 'D' };
+        let off_duty = ClusterError::OffDuty { node, is: "down".to_owned() };
+        assert_eq!(unsure(&[(0, Err(unmoved)), (2, Err(off_duty))]), [0]);
+    }
 }

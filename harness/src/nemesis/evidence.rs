@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::shape::LinkFault;
+use crate::cluster::Cluster;
 use crate::proxy::{Link, LinkRule, LinkStats, Network};
 
 /// Pause between two looks.
@@ -27,7 +30,6 @@ const HTTP2_HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x0
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Traffic {
     held: u64,
-    dropped: u64,
     blocked: u64,
     refused: u64,
     resets: u64,
@@ -35,35 +37,40 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// The counts so far.
-    pub(super) fn of(network: &Network, fault: &LinkFault) -> Self {
-        fault.links.iter().map(|link| network.stats(*link)).fold(Self::default(), Self::add)
-    }
-
-    fn add(self, stats: LinkStats) -> Self {
-        Self {
-            held: self.held + stats.bytes_held,
-            dropped: self.dropped + stats.bytes_dropped,
-            blocked: self.blocked + stats.connects_blocked,
-            refused: self.refused + stats.connects_refused,
-            resets: self.resets + stats.resets,
-            delayed: self.delayed + stats.chunks_delayed,
+    /// What `rule` did to a link between two looks. Only what such a rule does counts: when a stronger rule goes, the
+    /// connections that it condemned are reset a little later, and bytes to a dead process are lost under any rule. What is
+    /// held can also have become less: then nothing was added.
+    fn done_by(rule: LinkRule, before: &LinkStats, now: &LinkStats) -> Self {
+        let held = now.bytes_held.saturating_sub(before.bytes_held);
+        let blocked = now.connects_blocked.saturating_sub(before.connects_blocked);
+        let refused = now.connects_refused.saturating_sub(before.connects_refused);
+        let resets = now.resets.saturating_sub(before.resets);
+        let delayed = now.chunks_delayed.saturating_sub(before.chunks_delayed);
+        match rule {
+            LinkRule::Pass => Self::default(),
+            LinkRule::Delay { .. } | LinkRule::Throttle { .. } => {
+                Self { held, delayed, ..Self::default() }
+            }
+            LinkRule::Stall | LinkRule::Cut | LinkRule::Blackhole => {
+                Self { held, blocked, ..Self::default() }
+            }
+            LinkRule::Refuse => Self { refused, resets, ..Self::default() },
         }
     }
 
-    /// What has come on top of `before`. What is held can also have become less: then nothing was added.
-    pub(super) fn since(self, before: &Self) -> Self {
+    /// Both together.
+    pub(super) fn plus(self, other: Self) -> Self {
         Self {
-            held: self.held.saturating_sub(before.held),
-            dropped: self.dropped.saturating_sub(before.dropped),
-            blocked: self.blocked.saturating_sub(before.blocked),
-            refused: self.refused.saturating_sub(before.refused),
-            resets: self.resets.saturating_sub(before.resets),
-            delayed: self.delayed.saturating_sub(before.delayed),
+            held: self.held + other.held,
+            blocked: self.blocked + other.blocked,
+            refused: self.refused + other.refused,
+            resets: self.resets + other.resets,
+            delayed: self.delayed + other.delayed,
         }
     }
 
-    fn is_nothing(self) -> bool {
+    /// Whether the rule has not bitten.
+    pub(super) fn is_nothing(self) -> bool {
         self == Self::default()
     }
 }
@@ -72,7 +79,6 @@ impl fmt::Display for Traffic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = [
             (self.held, "bytes held"),
-            (self.dropped, "bytes lost"),
             (self.blocked, "connects blocked"),
             (self.refused, "connects refused"),
             (self.resets, "connections reset"),
@@ -84,23 +90,46 @@ impl fmt::Display for Traffic {
     }
 }
 
-/// Waits until the rule has done something to some link, and tells what; `None` if it has not by `until`.
-pub(super) async fn wait_for_bite(
-    network: &Network,
-    fault: &LinkFault,
-    before: &Traffic,
-    until: Instant,
-) -> Option<String> {
-    loop {
-        let seen = Traffic::of(network, fault).since(before);
-        if !seen.is_nothing() {
-            let count = fault.links.len();
-            return Some(format!("{count} links: {}; {seen} so far", fault.rule));
+/// What one fault did to one link. Faults overlap, and the counters of a link do not tell whose doing something was: so only
+/// the time counts in which the link does what this fault asks of it.
+#[derive(Debug, Default)]
+pub(super) struct Share {
+    /// The link's figures at the last look; `None` while it does what another fault asks.
+    since: Option<LinkStats>,
+    /// Of the bytes held now, at most so many were held when the fault got the link.
+    inherited: u64,
+    seen: Traffic,
+    ever: bool,
+}
+
+impl Share {
+    /// Takes note of what happened since the last look, and of whether the link does what `rule` asks from now on.
+    pub(super) fn look(&mut self, rule: LinkRule, acts: bool, now: &LinkStats) {
+        match self.since {
+            Some(before) => {
+                let mut seen = Traffic::done_by(rule, &before, now);
+                if self.inherited > 0 {
+                    // Chunks that another rule held count as delayed when they pass at last.
+                    seen.delayed = 0;
+                }
+                self.seen = self.seen.plus(seen);
+                self.inherited = self.inherited.min(now.bytes_held);
+            }
+            None if acts => self.inherited = now.bytes_held,
+            None => {}
         }
-        if Instant::now() >= until {
-            return None;
-        }
-        tokio::time::sleep(POLL).await;
+        self.since = acts.then_some(*now);
+        self.ever |= acts;
+    }
+
+    /// What the fault did to the link.
+    pub(super) fn seen(&self) -> Traffic {
+        self.seen
+    }
+
+    /// Whether the link ever did what the fault asks.
+    pub(super) fn was_in_hand(&self) -> bool {
+        self.ever
     }
 }
 
@@ -134,6 +163,27 @@ pub(super) async fn links_pass(
     }
 }
 
+/// Waits until something has got through each of these links once; tells those that stay shut.
+pub(super) async fn shut_links(cluster: &Arc<Cluster>, links: Vec<Link>) -> Vec<Link> {
+    let mut probes = JoinSet::new();
+    for link in links {
+        let cluster = Arc::clone(cluster);
+        probes.spawn(async move {
+            let until = Instant::now() + HEAL_PATIENCE;
+            while !gets_through(cluster.network(), link).await {
+                if Instant::now() >= until {
+                    return Some(link);
+                }
+                tokio::time::sleep(POLL).await;
+            }
+            None
+        });
+    }
+    let mut shut: Vec<Link> = probes.join_all().await.into_iter().flatten().collect();
+    shut.sort_unstable();
+    shut
+}
+
 /// Whether `link.to` hears something from `link.from`: on a connection that `to` dials, the answer of `from` crosses it.
 async fn gets_through(network: &Network, link: Link) -> bool {
     let door = network.listen_addr(link.reverse()).or_else(|| network.listen_addr(link));
@@ -151,13 +201,49 @@ async fn is_answered(door: SocketAddr) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    const CUT: LinkRule = LinkRule::Cut;
+    const THROTTLE: LinkRule = LinkRule::Throttle { bytes_per_second: 1 };
+
+    fn held(bytes_held: u64) -> LinkStats {
+        LinkStats { bytes_held, ..LinkStats::default() }
+    }
+
     #[test]
-    fn traffic_tells_what_was_added_and_says_so() {
-        let before = Traffic { held: 100, dropped: 5, ..Traffic::default() };
-        let after = Traffic { held: 40, dropped: 25, resets: 1, ..Traffic::default() };
-        let seen = after.since(&before);
-        assert_eq!(seen.to_string(), "20 bytes lost, 1 connections reset");
-        assert!(before.since(&before).is_nothing());
-        assert_eq!(before.since(&before).to_string(), "nothing");
+    fn only_what_happens_while_the_link_is_in_hand_counts() {
+        let mut share = Share::default();
+        for (bytes, acts) in [(0, false), (500, false), (600, true), (610, true), (700, false)] {
+            share.look(CUT, acts, &held(bytes));
+        }
+        share.look(CUT, false, &held(9_000));
+        assert_eq!(share.seen().to_string(), "100 bytes held");
+    }
+
+    #[test]
+    fn a_link_that_is_never_in_hand_shows_nothing() {
+        let mut share = Share::default();
+        for bytes in [0, 500, 900] {
+            share.look(CUT, false, &held(bytes));
+        }
+        assert!(share.seen().is_nothing() && !share.was_in_hand());
+        assert_eq!(share.seen().to_string(), "nothing");
+    }
+
+    #[test]
+    fn what_a_stronger_rule_leaves_behind_is_not_the_work_of_a_weaker_one() {
+        let mut share = Share::default();
+        share.look(THROTTLE, true, &held(80));
+        // The connections of the cut that ended are reset, what it held is lost, and a stall's chunks pass late.
+        let aftermath = LinkStats {
+            bytes_held: 30,
+            bytes_dropped: 50,
+            resets: 2,
+            chunks_delayed: 4,
+            ..LinkStats::default()
+        };
+        share.look(THROTTLE, true, &aftermath);
+        assert!(share.seen().is_nothing(), "{}", share.seen());
+        share.look(THROTTLE, true, &LinkStats { bytes_held: 0, ..aftermath });
+        share.look(THROTTLE, true, &LinkStats { bytes_held: 9, chunks_delayed: 5, ..aftermath });
+        assert_eq!(share.seen().to_string(), "9 bytes held, 1 chunks delayed");
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::gate::{Counters, Gate, GateState, Standing};
 use super::lane::{Lane, LaneEnd, Sockets};
+use super::trouble::Trouble;
 
 /// A node that does not take a connection for so long (stopped, with a full backlog) counts as unreachable.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +32,8 @@ pub(super) struct Path {
     pub(super) backward: Arc<Gate>,
     /// Whom to dial.
     pub(super) upstream: SocketAddr,
+    /// Where to tell what is the proxy's own fault.
+    pub(super) trouble: Trouble,
 }
 
 impl Path {
@@ -83,6 +86,9 @@ pub(super) async fn serve(path: Arc<Path>, mut downstream: TcpStream) {
         return reset(&downstream);
     }
     let dialled = tokio::time::timeout(DIAL_TIMEOUT, TcpStream::connect(path.upstream)).await;
+    if let Ok(Err(error)) = &dialled {
+        path.trouble.note_shortage(error);
+    }
     let Ok(Ok(mut upstream)) = dialled else {
         // The refusal is an answer, so it waits for the gates as an answer would.
         admit(&path, &mut gates, &downstream).await;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::connection::{Path, serve};
 use super::gate::GateState;
@@ -101,9 +101,13 @@ impl Listener {
                 self.rules.other_than(wanted).await;
                 continue;
             }
-            let Some(bound) = socket.take().or_else(|| self.bind().ok()) else {
-                tokio::time::sleep(RETRY).await;
-                continue;
+            let bound = match socket.take().map_or_else(|| self.bind(), Ok) {
+                Ok(bound) => bound,
+                Err(error) => {
+                    self.path.trouble.note_shortage(&error);
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
             };
             match wanted {
                 Mode::Hang => self.hang(&bound).await,
@@ -124,12 +128,15 @@ impl Listener {
             tokio::select! {
                 biased;
                 () = self.rules.other_than(Mode::Open) => return,
-                Some(_) = self.connections.join_next() => {}
+                Some(ended) = self.connections.join_next() => hand_on_panic(ended),
                 accepted = socket.accept() => match accepted {
                     Ok((downstream, _)) => {
                         self.connections.spawn(serve(Arc::clone(&self.path), downstream));
                     }
-                    Err(_) => tokio::time::sleep(RETRY).await,
+                    Err(error) => {
+                        self.path.trouble.note_shortage(&error);
+                        tokio::time::sleep(RETRY).await;
+                    }
                 },
             }
         }
@@ -146,6 +153,15 @@ impl Listener {
         reset_waiting(&listener);
         drop(filler);
         let _ = listener.listen(BACKLOG);
+    }
+}
+
+/// A connection that panicked is a bug of the proxy, and the listener ends with it: that is noticed.
+fn hand_on_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
     }
 }
 

@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use super::RunError;
 use super::load::{Shared, Worker, each};
 use crate::client::Completion;
-use crate::recorder::RecordError;
 
 /// Pause before a read that failed is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -81,7 +80,7 @@ async fn read_all(
     mut worker: Worker,
     todo: Arc<Todo>,
     stop: CancellationToken,
-) -> Result<Worker, RecordError> {
+) -> Result<Worker, RunError> {
     while let Some((node, read)) = todo.queue(VecDeque::pop_front) {
         if todo.is_hopeless() {
             break;

@@ -31,7 +31,7 @@ use super::routing::Routing;
 use crate::client::{Client, Completion};
 use crate::plan::Plan;
 use crate::progress::Tally;
-use crate::recorder::{RecordError, Recorder};
+use crate::recorder::Recorder;
 
 /// Out of 100 acknowledged writes, those that are followed by a read elsewhere.
 const PROBE_PERCENT: u32 = 15;
@@ -140,7 +140,7 @@ pub(super) async fn each<F>(
     task: impl Fn(Worker, CancellationToken) -> F,
 ) -> Result<Vec<Worker>, RunError>
 where
-    F: Future<Output = Result<Worker, RecordError>> + Send + 'static,
+    F: Future<Output = Result<Worker, RunError>> + Send + 'static,
 {
     let mut tasks = JoinSet::new();
     for worker in workers {
@@ -153,7 +153,7 @@ where
             Ok(Ok(worker)) => done.push(worker),
             Ok(Err(error)) => {
                 stop.cancel();
-                first_error.get_or_insert(RunError::Record(error));
+                first_error.get_or_insert(error);
             }
             Err(panic) => {
                 stop.cancel();
@@ -165,7 +165,7 @@ where
 }
 
 impl Worker {
-    async fn work(mut self, start: Instant, stop: CancellationToken) -> Result<Self, RecordError> {
+    async fn work(mut self, start: Instant, stop: CancellationToken) -> Result<Self, RunError> {
         loop {
             tokio::select! {
                 biased;
@@ -194,7 +194,7 @@ impl Worker {
     }
 
     /// Now and then reads what was just written, from another node.
-    async fn probe(&mut self, written: &Invocation, node: usize) -> Result<(), RecordError> {
+    async fn probe(&mut self, written: &Invocation, node: usize) -> Result<(), RunError> {
         if self.rng.random_range(0..100) < PROBE_PERCENT {
             let other = self.routing.other(node);
             self.operate(&Invocation::read(written.key.clone()), other).await?;
@@ -207,11 +207,11 @@ impl Worker {
         &mut self,
         invocation: &Invocation,
         node: usize,
-    ) -> Result<Completion, RecordError> {
+    ) -> Result<Completion, RunError> {
         let shared = &self.shared;
         let name = &shared.nodes[node];
         shared.recorder.invoke(self.process, invocation, name)?;
-        let completion = self.client.perform(invocation, node).await;
+        let completion = self.client.perform(invocation, node).await?;
         shared.recorder.complete(self.process, invocation, name, &completion)?;
         shared.tally.count(&completion);
         let answer = match &completion {
