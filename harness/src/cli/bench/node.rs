@@ -10,8 +10,9 @@ use std::time::Duration;
 use super::{counted, steps, tell};
 use crate::bench::node::{BUNDLED, ENDPOINTS, NodeBench, NodeFigures, Round};
 use crate::bench::{self, Op, median};
-use crate::cli::quantity;
 use crate::cli::run::Format;
+use crate::cli::{quantity, usage_error};
+use crate::descriptors;
 use crate::exit::Exit;
 
 const EXAMPLES: &str = "\
@@ -104,6 +105,12 @@ pub(super) fn main(args: &Args) -> Exit {
             connections_max: usize::from(args.connections),
         },
     };
+    // Each connection has one end here; the nodes, which inherit the limit, have theirs.
+    if let Err(error) =
+        descriptors::raise(descriptors::needed(args.connections.into(), bench.nodes))
+    {
+        return usage_error(&error.to_string());
+    }
     let measured = bench::node::run(&bench, &steps());
     tell(measured, args.format, for_people, |figures| {
         if figures.interrupted { Exit::Interrupted } else { Exit::Valid }
