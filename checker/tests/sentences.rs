@@ -115,6 +115,40 @@ fn a_failed_compare_and_set_that_was_observed_is_evidence() {
 }
 
 #[test]
+fn a_compare_and_set_that_failed_with_an_error_was_not_observed() {
+    let mut events = script::events("p1 > write 1; p1 < ok; p2 > cas [1,2]; p2 < fail");
+    let options = CheckOptions {
+        memory_bytes_max: 64 << 20,
+        should_stop: &|| false,
+        threads: 1,
+        initial: None,
+        failed_cas_observed: true,
+    };
+    for (error, expected) in [(None, Validity::Invalid), (Some("refused"), Validity::Valid)] {
+        events[3].error = error.map(str::to_owned);
+        let history = History::from_events(&events).expect("a history");
+        let report = check(&history, ModelKind::CasRegister, &options).expect("a fit");
+        assert_eq!(report.validity, expected, "{error:?}");
+    }
+}
+
+#[test]
+fn a_get_of_nil_says_nothing_where_answers_were_not_kept() {
+    let script = r#"p1 > put "1"; p1 < ok; p1 > get; p1 < ok null"#;
+    assert_eq!(judge(ModelKind::KeyValue, script).validity, Validity::Invalid);
+    let history = History::from_events(&script::events(script)).expect("a history");
+    let options = CheckOptions {
+        memory_bytes_max: 64 << 20,
+        should_stop: &|| false,
+        threads: 1,
+        initial: None,
+        failed_cas_observed: false,
+    };
+    let report = check(&history.with_nil_reads_unknown(), ModelKind::KeyValue, &options);
+    assert_eq!(report.expect("a fit").validity, Validity::Valid);
+}
+
+#[test]
 fn lists_tell_what_is_missing_doubled_or_out_of_order() {
     let list = ModelKind::AppendList;
     let two = "p1 > k: append 1; p1 < ok; p2 > k: append 2; p2 < ok;";

@@ -21,6 +21,7 @@ enum KvOp {
 
 /// The text of one key.
 pub(crate) struct KeyValue {
+    nil_reads_unknown: bool,
     texts: Interner<String>,
     classes: Interner<KvOp>,
     trie: Trie,
@@ -34,8 +35,9 @@ pub(crate) struct KeyValue {
 }
 
 impl KeyValue {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(nil_reads_unknown: bool) -> Self {
         Self {
+            nil_reads_unknown,
             texts: Interner::new(),
             classes: Interner::new(),
             trie: Trie::new(),
@@ -70,6 +72,7 @@ impl KeyValue {
     fn get(&mut self, outcome: &Outcome) -> Result<Meaning, Misfit> {
         let text = match outcome {
             Outcome::Fail(_) | Outcome::Info => return Ok(Meaning::NOTHING),
+            Outcome::Ok(Value::Nil) if self.nil_reads_unknown => return Ok(Meaning::NOTHING),
             Outcome::Ok(Value::Nil) => "",
             Outcome::Ok(Value::Text(text)) => text,
             Outcome::Ok(other) => {
