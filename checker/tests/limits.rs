@@ -168,7 +168,7 @@ fn a_long_read_is_explained_without_repeating_it_at_every_step() {
         assert!(told.sentence.ends_with(&lost), "{}", told.sentence);
         assert_eq!((told.operations.len(), told.minimal), (count + 1, true));
         assert!(told.linearization.iter().all(|step| step.state.len() < 1_000), "{model}");
-        let last = &told.linearization[count - 1].state;
-        assert!(last.contains("... 29") && last.contains(" 2999"), "{last}");
+        let state = &told.linearization[count - 1].state;
+        assert!(state.contains("... 29") && state.contains(" 2999"), "{state}");
     }
 }

@@ -149,9 +149,9 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
             }
             fresh.clear();
             for class in shown {
-                let shows = key.object.sight(class);
+                let sight = key.object.sight(class);
                 for index in self.kept.iter().filter(|index| !staying.contains(index)) {
-                    if self.traces(*index).into_iter().any(&shows) {
+                    if self.traces(*index).into_iter().any(&sight) {
                         fresh.push(*index);
                     }
                     self.poll()?;
