@@ -24,11 +24,10 @@ pub(super) fn format_of(start: &[u8]) -> Result<InputFormat, Flaw> {
     match (rest.next(), rest.next()) {
         // A lone brace is the start of a line that was never finished.
         (Some('{'), Some('"') | None) => Ok(InputFormat::Jsonl),
-        (Some('{'), Some(_)) => Ok(edn_or_kv(text)),
         (Some('['), Some('{')) if rest.next() == Some('"') => {
             Err(Flaw::Format("a JSON array; jsonl has one object a line".to_owned()))
         }
-        (Some('[' | '('), Some('{')) => Ok(edn_or_kv(text)),
+        (Some('{'), Some(_)) | (Some('[' | '('), Some('{')) => Ok(edn_or_kv(text)),
         (Some('[' | '(' | '#'), _) => Ok(InputFormat::Edn),
         _ if text.lines().take(20).any(|line| line.contains("jepsen.util - ")) => {
             Ok(InputFormat::JepsenLog)

@@ -208,7 +208,7 @@ fn an_update_whose_value_is_told_only_by_its_completion_has_that_value() {
 #[test]
 fn forms_that_only_clojure_has_are_passed_over_where_they_do_not_matter() {
     let text =
-        r##"{:process 0 :type :invoke :f :read :value nil :a ##Inf :b ##NaN :c #"a\"}b\d" :d 1}"##;
+        r#"{:process 0 :type :invoke :f :read :value nil :a ##Inf :b ##NaN :c #"a\"}b\d" :d 1}"#;
     assert_eq!(load(text).events.len(), 1);
     let found = refusal(b"{:process 0 :type :ok :f :read :value ##Inf}");
     assert!(found.contains("value ##Inf: only whole numbers"), "{found}");
