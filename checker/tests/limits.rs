@@ -118,11 +118,11 @@ fn a_violation_at_the_end_of_a_long_history_is_found_and_shrunk() {
     assert!(counterexample.contradicts.is_some(), "{counterexample:#?}");
 }
 
-/// Additions that are all open while reads see the first half of them, and then all.
+/// Additions that are all open while reads see the half that was invoked last, and then all.
 fn open_additions(count: usize) -> Vec<Event> {
     let mut lines: Vec<String> = (0..count).map(|at| format!("p{} > add {at}", at + 10)).collect();
     let elements: Vec<String> = (0..count).rev().map(|at| at.to_string()).collect();
-    for seen in [&elements[count / 2..], &elements[..]] {
+    for seen in [&elements[..count / 2], &elements[..]] {
         lines.push(format!("p1 > read\np1 < ok [{}]", seen.join(",")));
     }
     script::events(&lines.join("\n"))
