@@ -151,7 +151,7 @@ fn waiting_additions_are_not_stepped_to_see_that_they_wait() {
         (0..count).map(|at| event(at + 10, EventKind::Invoke, "add", Value::Int(at))).collect();
     // The additions invoked last are seen first, so that the others wait in front of them.
     for first in [count / 2, 0] {
-        let seen = (first..count).map(|at| Value::Int(at)).collect();
+        let seen = (first..count).map(Value::Int).collect();
         events.push(event(1, EventKind::Invoke, "read", Value::Nil));
         events.push(event(1, EventKind::Ok, "read", Value::List(seen)));
     }
