@@ -63,7 +63,8 @@ pub struct CheckOptions<'a> {
     pub threads: usize,
     /// The initial value of (cas-)registers, where not nil.
     pub initial: Option<Value>,
-    /// A failed compare-and-set was *observed* to fail: the value differed (the etcd logs of the Porcupine corpus).
+    /// A failed compare-and-set that names no error was *observed* to fail: the value differed (the etcd logs of the
+    /// Porcupine corpus).
     pub failed_cas_observed: bool,
 }
 
@@ -173,7 +174,7 @@ pub fn check(
         ModelKind::CasRegister => {
             keys::check(&job, || CasRegister::new(&initial, unknown, failures))
         }
-        ModelKind::KeyValue => keys::check(&job, KeyValue::new),
+        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown)),
         ModelKind::Set => keys::check(&job, || Set::new(unknown)),
         ModelKind::AppendList => keys::check(&job, || AppendList::new(unknown)),
         ModelKind::Mutex => keys::check(&job, || Mutex),

@@ -28,6 +28,15 @@ pub(crate) mod set;
 use crate::Value;
 use crate::history::Operation;
 
+/// Elements of a list or set that a description of it has at most: the newest.
+pub(crate) const ELEMENTS_DESCRIBED_MAX: usize = 64;
+
+/// Characters of a text that a description of it has at most: the newest.
+pub(crate) const CHARS_DESCRIBED_MAX: usize = 512;
+
+/// What stands for the elements that a description leaves out.
+pub(crate) const LEFT_OUT: &str = "...";
+
 /// A state of an object; equal states have equal numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StateId(pub(crate) u32);
@@ -141,7 +150,7 @@ pub(crate) trait Object: Send {
     fn select(&mut self, _selection: &Selection<'_>) {}
 
     /// For [`Recurrence::Never`]: at most how many of the selected observers are legal in `next` or in a state that
-    /// can follow it, where `next` follows another state by `class`.
+    /// can follow it, where `next` follows another state by `class`. Of an object that commutes, `next` is not looked at.
     fn agreeing(&self, _class: ClassId, _next: StateId) -> u32 {
         u32::MAX
     }
@@ -149,6 +158,11 @@ pub(crate) trait Object: Send {
     /// For [`Recurrence::Never`]: whether an update that agrees with every observer still to come can be made at once
     /// without losing an order, because updates commute and every such observer contains it.
     fn commutes(&self) -> bool {
+        false
+    }
+
+    /// Whether an update changes nothing in this state. Only asked of an object that commutes.
+    fn is_idle_in(&self, _state: StateId, _class: ClassId) -> bool {
         false
     }
 
@@ -173,7 +187,12 @@ pub(crate) trait Object: Send {
         false
     }
 
-    /// A state in words.
+    /// [`Object::shows`] of one class for many traces.
+    fn sight(&self, class: ClassId) -> Box<dyn Fn(u32) -> bool + '_> {
+        Box::new(move |trace| self.shows(class, trace))
+    }
+
+    /// A state in words; of a long one only the newest part, as every step of an order is described.
     fn describe(&self, state: StateId) -> String;
 
     /// Bytes held, for the memory budget.

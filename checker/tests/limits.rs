@@ -117,3 +117,58 @@ fn a_violation_at_the_end_of_a_long_history_is_found_and_shrunk() {
     assert!(counterexample.minimal && counterexample.operations.len() <= 6, "{counterexample:#?}");
     assert!(counterexample.contradicts.is_some(), "{counterexample:#?}");
 }
+
+/// Additions that are all open while reads see the half that was invoked last, and then all.
+fn open_additions(count: usize) -> Vec<Event> {
+    let mut lines: Vec<String> = (0..count).map(|at| format!("p{} > add {at}", at + 10)).collect();
+    let elements: Vec<String> = (0..count).rev().map(|at| at.to_string()).collect();
+    for seen in [&elements[..count / 2], &elements[..]] {
+        lines.push(format!("p1 > read\np1 < ok [{}]", seen.join(",")));
+    }
+    script::events(&lines.join("\n"))
+}
+
+#[test]
+fn additions_that_are_open_together_make_no_states_that_nobody_needs() {
+    let report = judge(&open_additions(3_000), ModelKind::Set, 16 << 20, &|| false);
+    assert_eq!(report.validity, Validity::Valid, "{:?}", report.reason);
+}
+
+#[test]
+fn a_stop_is_heard_while_there_is_nothing_to_choose() {
+    let asked = AtomicU64::new(0);
+    let stop = || asked.fetch_add(1, Ordering::Relaxed) >= 2;
+    let report = judge(&open_additions(3_000), ModelKind::Set, 1 << 30, &stop);
+    assert_eq!(report.validity, Validity::Unknown);
+    assert!(asked.load(Ordering::Relaxed) < 6, "{asked:?}");
+}
+
+#[test]
+fn a_long_chain_of_unknown_compare_and_sets_is_followed() {
+    let count = 3_000;
+    let mut lines = vec!["p1 > write 0\np1 < ok".to_owned()];
+    lines.extend((0..count).map(|at| format!("p{} > cas [{at},{}]", at + 10, at + 1)));
+    lines.push(format!("p1 > read\np1 < ok {count}"));
+    let events = script::events(&lines.join("\n"));
+    let report = judge(&events, ModelKind::CasRegister, 1 << 30, &|| false);
+    assert_eq!(report.validity, Validity::Valid, "{:?}", report.reason);
+}
+
+#[test]
+fn a_long_read_is_explained_without_repeating_it_at_every_step() {
+    let count = 3_000;
+    for (model, f) in [(ModelKind::Set, "add"), (ModelKind::AppendList, "append")] {
+        let mut lines: Vec<String> =
+            (0..count).map(|at| format!("p1 > {f} {at}\np1 < ok")).collect();
+        let elements: Vec<String> = (0..count - 1).map(|at| at.to_string()).collect();
+        lines.push(format!("p2 > read\np2 < ok [{}]", elements.join(",")));
+        let report = judge(&script::events(&lines.join("\n")), model, 1 << 30, &|| false);
+        let told = report.counterexample.expect("a counterexample");
+        let lost = format!("p1's {f} of {} had completed 1.0 ms before the read began", count - 1);
+        assert!(told.sentence.ends_with(&lost), "{}", told.sentence);
+        assert_eq!((told.operations.len(), told.minimal), (count + 1, true));
+        assert!(told.linearization.iter().all(|step| step.state.len() < 1_000), "{model}");
+        let state = &told.linearization[count - 1].state;
+        assert!(state.contains("... 29") && state.contains(" 2999"), "{state}");
+    }
+}

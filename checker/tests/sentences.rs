@@ -103,6 +103,38 @@ fn two_compare_and_sets_from_one_value_are_both_named() {
 }
 
 #[test]
+fn a_compare_and_set_of_a_value_to_itself_takes_nothing() {
+    tells(
+        ModelKind::CasRegister,
+        "p1 > write 1; p1 < ok; p1 > cas [1,2]; p1 < ok; p2 > cas [1,1]; p2 < ok",
+        "p2's cas from 1 to 1 succeeded, but p1's cas from 1 to 2 had completed 1.0 ms before the cas began",
+    );
+    tells(
+        ModelKind::CasRegister,
+        "p1 > write 1; p1 < ok; p2 > cas [1,1]; p2 < ok; p1 > write 2; p1 < ok; p3 > cas [1,3]; p3 < ok",
+        "p3's cas from 1 to 3 succeeded, but p1's write of 2 had completed 1.0 ms before the cas began",
+    );
+}
+
+#[test]
+fn a_text_counts_as_doubled_only_if_no_others_together_look_like_it() {
+    let told = refuted(
+        ModelKind::KeyValue,
+        r#"p1 > append "ab"; p1 < ok; p1 > append "b"; p1 < ok; p1 > append "a"; p1 < ok
+           p1 > get; p1 < ok "abab""#,
+    );
+    assert!(
+        told.sentence.ends_with("which no order of the 4 operations shown explains"),
+        "{told:?}"
+    );
+    tells(
+        ModelKind::KeyValue,
+        r#"p1 > append "x1y"; p1 < ok; p1 > append "x2y"; p1 < ok; p1 > get; p1 < ok "x1yx1yx2y""#,
+        r#"p1 got "x1yx1yx2y", which has "x1y" twice, but it was written once only"#,
+    );
+}
+
+#[test]
 fn a_failed_compare_and_set_that_was_observed_is_evidence() {
     let script = "p1 > write 1; p1 < ok; p2 > cas [1,2]; p2 < fail observed";
     tells(
@@ -112,6 +144,40 @@ fn a_failed_compare_and_set_that_was_observed_is_evidence() {
     );
     let unobserved = judge(ModelKind::CasRegister, &script.replace(" observed", ""));
     assert_eq!(unobserved.validity, Validity::Valid);
+}
+
+#[test]
+fn a_compare_and_set_that_failed_with_an_error_was_not_observed() {
+    let mut events = script::events("p1 > write 1; p1 < ok; p2 > cas [1,2]; p2 < fail");
+    let options = CheckOptions {
+        memory_bytes_max: 64 << 20,
+        should_stop: &|| false,
+        threads: 1,
+        initial: None,
+        failed_cas_observed: true,
+    };
+    for (error, expected) in [(None, Validity::Invalid), (Some("refused"), Validity::Valid)] {
+        events[3].error = error.map(str::to_owned);
+        let history = History::from_events(&events).expect("a history");
+        let report = check(&history, ModelKind::CasRegister, &options).expect("a fit");
+        assert_eq!(report.validity, expected, "{error:?}");
+    }
+}
+
+#[test]
+fn a_get_of_nil_says_nothing_where_answers_were_not_kept() {
+    let script = r#"p1 > put "1"; p1 < ok; p1 > get; p1 < ok null"#;
+    assert_eq!(judge(ModelKind::KeyValue, script).validity, Validity::Invalid);
+    let history = History::from_events(&script::events(script)).expect("a history");
+    let options = CheckOptions {
+        memory_bytes_max: 64 << 20,
+        should_stop: &|| false,
+        threads: 1,
+        initial: None,
+        failed_cas_observed: false,
+    };
+    let report = check(&history.with_nil_reads_unknown(), ModelKind::KeyValue, &options);
+    assert_eq!(report.expect("a fit").validity, Validity::Valid);
 }
 
 #[test]

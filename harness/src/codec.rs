@@ -1,11 +1,11 @@
-//! Histories in files: reading our own and other projects' formats, writing our own and Jepsen's.
+//! Histories in files: reading our own and other projects' formats, writing our own.
 //!
 //! | format | what it is | what its conventions mean |
 //! |---|---|---|
 //! | `jsonl` | ours: one event a line (see [`jsonl`]) | a read of nil: the object was absent |
 //! | `edn` | Jepsen and Knossos: a vector or list of maps, or one map a form | a read of nil: the answer was not kept; registers start with 0 |
 //! | `jepsen-log` | Jepsen's log lines, as in the etcd runs of the Porcupine corpus | a failed cas was observed to fail |
-//! | `porcupine-kv` | MIT 6.824 runs of the Porcupine corpus: one EDN map a line with a key | `get` of an absent key answers "" |
+//! | `porcupine-kv` | MIT 6.824 runs of the Porcupine corpus: EDN maps with a key | `get` of an absent key answers "", of nil: the answer was not kept |
 //!
 //! The format is told by content, never by file name: a history that was piped through `cut` is still what it is.
 //!
@@ -16,9 +16,11 @@
 mod detect;
 mod edn;
 mod error;
+mod independent;
 mod jepsen_log;
 pub mod jsonl;
 mod maps;
+mod process;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -26,11 +28,11 @@ use std::path::Path;
 
 use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
-use rashomon_checker::history::{Event, History};
+use rashomon_checker::history::{Event, History, Operation, Outcome, ProcessId};
 
 pub use error::CodecError;
 use error::Flaw;
-pub use maps::write_edn;
+use process::Actor;
 
 /// Bytes that are looked at to tell the format.
 const PEEK_BYTES: usize = 64 << 10;
@@ -88,6 +90,8 @@ pub struct LoadedHistory {
     pub format: InputFormat,
     /// What a person should know, one sentence each.
     pub warnings: Vec<String>,
+    /// Events that are nobody's operations (the nemesis's), which were passed over.
+    pub passed_over: u64,
     /// See [`rashomon_checker::check::CheckOptions::failed_cas_observed`].
     pub failed_cas_observed: bool,
     /// See [`History::nil_reads_unknown`].
@@ -105,8 +109,9 @@ impl LoadedHistory {
             lines: read.lines,
             format,
             warnings: read.warnings,
+            passed_over: read.passed_over,
             failed_cas_observed: format == InputFormat::JepsenLog,
-            nil_reads_unknown: format == InputFormat::Edn,
+            nil_reads_unknown: matches!(format, InputFormat::Edn | InputFormat::PorcupineKv),
             model_hint: format.model(),
             initial: format.initial(),
         }
@@ -118,7 +123,48 @@ impl LoadedHistory {
             let line = self.line_of(source.event() as u64);
             CodecError::NotAHistory { path: path.to_owned(), line, source }
         })?;
+        if self.format != InputFormat::Jsonl {
+            self.refuse_changed(&history).map_err(|flaw| flaw.in_file(path))?;
+        }
         Ok(if self.nil_reads_unknown { history.with_nil_reads_unknown() } else { history })
+    }
+
+    /// Whether nothing was read that could be judged, or passed over for a good reason.
+    pub fn holds_nothing(&self) -> bool {
+        self.events.is_empty() && self.passed_over == 0
+    }
+
+    /// Whether values look like the `[key value]` pairs of Jepsen's `independent` tests: see
+    /// [`LoadedHistory::split_independent`].
+    pub fn looks_independent(&self) -> bool {
+        independent::looks_independent(&self.events)
+    }
+
+    /// Takes every value `[key value]` apart, as Jepsen's `independent` tests have them. `path` is for the error.
+    pub fn split_independent(&mut self, path: &Path) -> Result<(), CodecError> {
+        independent::split(self).map_err(|flaw| flaw.in_file(path))
+    }
+
+    /// Jepsen's formats repeat the argument of an update in its completion; a file that does not is not understood.
+    fn refuse_changed(&self, history: &History) -> Result<(), Flaw> {
+        let changed = |operation: &&Operation| match &operation.outcome {
+            Outcome::Ok(answer) => {
+                operation.echoes() && !answer.is_nil() && *answer != operation.input
+            }
+            Outcome::Fail(_) | Outcome::Info => false,
+        };
+        let Some(operation) = history.operations().iter().find(changed) else { return Ok(()) };
+        let answer = match &operation.outcome {
+            Outcome::Ok(answer) => answer,
+            Outcome::Fail(_) | Outcome::Info => &Value::Nil,
+        };
+        let reason = format!(
+            "`{}` completes with value {answer}, but was invoked with {} on line {}",
+            operation.f,
+            operation.input,
+            self.line_of(operation.call)
+        );
+        Err(Flaw::at(self.line_of(operation.ret.unwrap_or(operation.call)), reason))
     }
 
     /// The line of the file on which the event at this position began.
@@ -134,6 +180,7 @@ struct ReadEvents {
     events: Vec<Event>,
     lines: Vec<u64>,
     warnings: Vec<String>,
+    passed_over: u64,
 }
 
 impl ReadEvents {
@@ -142,6 +189,20 @@ impl ReadEvents {
         event.index = self.events.len() as u64;
         self.events.push(event);
         self.lines.push(line);
+    }
+
+    /// Appends what `event` makes of a client's event, and passes over what is nobody's.
+    fn push_of(
+        &mut self,
+        actor: Actor,
+        line: u64,
+        event: impl FnOnce(ProcessId) -> Result<Event, Flaw>,
+    ) -> Result<(), Flaw> {
+        match actor {
+            Actor::Client(process) => self.push(event(process)?, line),
+            Actor::Nobody => self.passed_over += 1,
+        }
+        Ok(())
     }
 }
 
@@ -153,21 +214,11 @@ pub fn read_history(path: &Path, format: Option<InputFormat>) -> Result<LoadedHi
     read_from(input, format).map_err(|flaw| flaw.in_file(path))
 }
 
-/// Reads a history from memory or a pipe; `path` names it in errors.
-pub fn read_bytes(
-    path: &Path,
-    bytes: &[u8],
-    format: Option<InputFormat>,
-) -> Result<LoadedHistory, CodecError> {
-    read_from(bytes, format).map_err(|flaw| flaw.in_file(path))
-}
-
 fn read_from(mut input: impl BufRead, format: Option<InputFormat>) -> Result<LoadedHistory, Flaw> {
     let start = input.fill_buf()?;
     if start.iter().all(u8::is_ascii_whitespace) && start.len() < PEEK_BYTES {
-        let mut read = ReadEvents::default();
-        read.warnings.push("the file holds no operations".to_owned());
-        return Ok(LoadedHistory::new(format.unwrap_or(InputFormat::Jsonl), read));
+        let format = format.unwrap_or(InputFormat::Jsonl);
+        return Ok(LoadedHistory::new(format, ReadEvents::default()));
     }
     let format = match format {
         Some(format) => format,
@@ -178,8 +229,8 @@ fn read_from(mut input: impl BufRead, format: Option<InputFormat>) -> Result<Loa
         InputFormat::Edn | InputFormat::PorcupineKv => maps::read(input)?,
         InputFormat::JepsenLog => jepsen_log::read(input)?,
     };
-    if read.events.is_empty() {
-        read.warnings.push("the file holds no operations".to_owned());
+    if read.events.is_empty() && read.passed_over > 0 {
+        read.warnings.push("the file holds no operations, only what the nemesis did".to_owned());
     }
     Ok(LoadedHistory::new(format, read))
 }

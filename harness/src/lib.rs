@@ -35,3 +35,4 @@ pub mod run_folder;
 pub mod runner;
 pub mod seed;
 pub mod verdict;
+mod visible;

@@ -222,6 +222,98 @@ mod check {
         assert!(stderr(&output).contains("history.jsonl:2"), "{}", stderr(&output));
     }
 
+    /// Checks a file of this name and content, with further arguments.
+    fn check_named(name: &str, text: &str, args: &[&str]) -> Output {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        output(&[&["check", file.to_str().unwrap()], args].concat())
+    }
+
+    #[test]
+    fn a_file_without_anything_in_it_is_unknown() {
+        for text in ["", "\n", "[]", "{"] {
+            let output = check_named("h", text, &[]);
+            assert_eq!(code(&output), 2, "{text:?}: {output:?}");
+            let told = stdout(&output).ends_with("the file holds no operations\n");
+            assert!(told, "{}", stdout(&output));
+        }
+        let nemesis = "{:process :nemesis, :type :info, :f :kill, :value nil}";
+        assert_eq!(code(&check_named("h", nemesis, &[])), 0);
+    }
+
+    #[test]
+    fn the_operations_of_a_named_process_are_not_lost() {
+        let named = |name| history(2).replace("\"process\":1", &format!("\"process\":\"{name}\""));
+        assert_eq!(code(&check(&named("1"))), 1, "a number in quotes is a number");
+        let output = check(&named("c1"));
+        assert_eq!(code(&output), 254);
+        let told = "history.jsonl:3: process \"c1\": must be a number or \"nemesis\"";
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
+
+    const INDEPENDENT: &str = "\
+{:process 0, :type :invoke, :f :write, :value [1 5]}
+{:process 0, :type :ok, :f :write, :value [1 5]}
+{:process 1, :type :invoke, :f :write, :value [2 7]}
+{:process 1, :type :ok, :f :write, :value [2 7]}
+{:process 0, :type :invoke, :f :read, :value [1 nil]}
+{:process 0, :type :ok, :f :read, :value [1 5]}
+";
+
+    #[test]
+    fn an_independent_history_is_judged_by_key_or_not_at_all() {
+        let plain = check_named("h.edn", INDEPENDENT, &[]);
+        assert_eq!(code(&plain), 254, "{plain:?}");
+        assert!(stderr(&plain).contains("give --independent"), "{}", stderr(&plain));
+        assert_eq!(code(&check_named("h.edn", INDEPENDENT, &["--independent"])), 0);
+        let wrong =
+            INDEPENDENT.replace(":ok, :f :read, :value [1 5]", ":ok, :f :read, :value [1 7]");
+        let wrong = check_named("h.edn", &wrong, &["--independent"]);
+        assert_eq!(code(&wrong), 1);
+        assert!(stdout(&wrong).contains("p0 read 1 = 7"), "{}", stdout(&wrong));
+        let lines = [
+            r#"{"process":0,"type":"invoke","f":"read","value":[3,null]}"#,
+            r#"{"process":0,"type":"ok","f":"read","value":[3,null]}"#,
+        ]
+        .join("\n");
+        assert_eq!(code(&check_named("h.jsonl", &lines, &[])), 254);
+        assert_eq!(code(&check_named("h.jsonl", &lines, &["--independent", "-m", "register"])), 0);
+    }
+
+    #[test]
+    fn a_key_cannot_write_lines_of_its_own() {
+        let forged = history(2).replace("\"k1\"", r#""k\nfake.jsonl: valid\u001b[2K""#);
+        let output = check(&forged);
+        assert_eq!(code(&output), 1);
+        assert_eq!(stdout(&output).lines().count(), 1, "{}", stdout(&output));
+        assert!(stdout(&output).contains("k␊fake.jsonl: valid␛[2K"), "{}", stdout(&output));
+    }
+
+    #[test]
+    fn a_bad_file_is_an_object_too_where_objects_are_asked_for() {
+        let output = check_named("h.jsonl", "nonsense", &["--format", "json"]);
+        assert_eq!(code(&output), 254);
+        let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(object["valid"], "unknown");
+        assert!(object["file"].as_str().unwrap().ends_with("h.jsonl"), "{object}");
+        assert!(object["reason"].as_str().unwrap().contains("nonsense"), "{object}");
+        assert_eq!(stderr(&output).lines().count(), 1);
+    }
+
+    #[test]
+    fn a_plan_counts_only_for_its_own_run() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("plan.json"), r#"{"workload":"register"}"#).unwrap();
+        let other = folder.path().join("other.jsonl");
+        let lines = [line(0, 0, "invoke", "add", "1"), line(1, 0, "ok", "add", "1")].concat();
+        fs::write(&other, &lines).unwrap();
+        let output = output(&["check", "--format", "json", other.to_str().unwrap()]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(object["model"], "set");
+    }
+
     #[test]
     fn a_missing_file_is_bad_input() {
         let output = output(&["check", "--model", "register", "/nowhere/history.jsonl"]);

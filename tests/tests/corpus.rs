@@ -125,7 +125,9 @@ fn the_program_reports_each_file_and_the_worst_exit_code() {
 
     let mixed = run(&["--format", "json", "porcupine/c01-bad.txt", "absent.edn", "README.md"]);
     assert_eq!(mixed.status.code(), Some(1), "invalid comes before bad input");
-    let object: serde_json::Value = serde_json::from_slice(&mixed.stdout).unwrap();
+    let objects = String::from_utf8(mixed.stdout).unwrap();
+    assert_eq!(objects.lines().count(), 3, "an object for every file: {objects}");
+    let object: serde_json::Value = serde_json::from_str(objects.lines().next().unwrap()).unwrap();
     assert_eq!(object["valid"], serde_json::Value::Bool(false));
     assert_eq!(object["model"], "key-value");
     assert_eq!(object["operations"], 38);

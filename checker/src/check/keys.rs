@@ -17,8 +17,11 @@ use crate::search::{Budget, Findings, KeyOp, Outcome, Problem, Stop, Tuning, sea
 
 use super::ModelKind;
 
-/// How close above the possible to probe for the impossible: at this part of what is between.
-const PROBE_SHARE: usize = 8;
+/// Configurations that looking for the frontier may visit for each operation, beside [`FRONTIER_CONFIGURATIONS_MIN`].
+const FRONTIER_CONFIGURATIONS_SHARE: u64 = 4;
+
+/// Configurations that looking for the frontier may always visit.
+const FRONTIER_CONFIGURATIONS_MIN: u64 = 10_000;
 
 /// One object of the history.
 pub(crate) struct Key<O> {
@@ -135,7 +138,7 @@ impl<O: Object> Race<'_, O> {
     fn judge(&self, key: &mut Key<O>) -> Finding {
         loop {
             let horizon = self.earliest.load(Ordering::Relaxed);
-            let findings = self.search(key, horizon);
+            let findings = self.search(key, horizon, &Tuning::full());
             let located = match findings.outcome {
                 Outcome::Linearizable(_) => {
                     return Finding::Valid { configurations: findings.configurations };
@@ -156,8 +159,8 @@ impl<O: Object> Race<'_, O> {
     }
 
     /// The first completion after which the key's history is impossible. What is impossible stays so, so this is a search
-    /// for a border. It probes close above what is known to be possible, as finding an order is much cheaper than
-    /// finding that there is none.
+    /// for a border. Where a search without lookahead gets stuck there is an order up to there, and most often none
+    /// beyond, so that completion is tried first; then ever further ones, and last what is between two.
     fn locate(&self, key: &mut Key<O>, horizon: u64, reach: Option<u64>) -> Result<u64, Stop> {
         let mut completions: Vec<u64> = key
             .ops
@@ -169,14 +172,22 @@ impl<O: Object> Race<'_, O> {
         let reached = |reach: Option<u64>| {
             completions.partition_point(|completion| Some(*completion) < reach)
         };
-        let mut possible = reached(reach);
+        let mut possible = reached(reach).max(reached(self.frontier(key, horizon)?));
         let mut impossible = completions.len() - 1;
+        // How far above the possible to probe, until something impossible is found.
+        let mut stride = Some(1);
         while possible < impossible {
-            let probe = possible + (impossible - possible) / PROBE_SHARE;
-            let findings = self.search(key, completions[probe]);
+            let half = (impossible - possible) / 2;
+            let ahead = stride.map_or(half, |stride: usize| (stride - 1).min(half));
+            let probe = possible + ahead;
+            let findings = self.search(key, completions[probe], &Tuning::full());
             match findings.outcome {
-                Outcome::Linearizable(_) => possible = probe + 1,
+                Outcome::Linearizable(_) => {
+                    possible = probe + 1;
+                    stride = stride.map(|stride| stride * 2);
+                }
                 Outcome::NotLinearizable => {
+                    stride = None;
                     impossible = probe;
                     possible = possible.max(reached(findings.reach));
                 }
@@ -186,7 +197,24 @@ impl<O: Object> Race<'_, O> {
         Ok(completions[impossible])
     }
 
-    fn search(&self, key: &mut Key<O>, horizon: u64) -> Findings {
+    /// How far an order certainly reaches: as far as one gets that does not look ahead, in about one pass.
+    fn frontier(&self, key: &mut Key<O>, horizon: u64) -> Result<Option<u64>, Stop> {
+        let operations = key.ops.len() as u64;
+        let mut tuning = Tuning::full();
+        tuning.lookahead = false;
+        tuning.configurations_max =
+            FRONTIER_CONFIGURATIONS_MIN + FRONTIER_CONFIGURATIONS_SHARE * operations;
+        let findings = self.search(key, horizon, &tuning);
+        match findings.outcome {
+            Outcome::Stopped(stop @ (Stop::Superseded | Stop::Told)) => Err(stop),
+            // Out of memory or effort: what was reached until then was reached.
+            Outcome::Stopped(Stop::Effort | Stop::Memory)
+            | Outcome::Linearizable(_)
+            | Outcome::NotLinearizable => Ok(findings.reach),
+        }
+    }
+
+    fn search(&self, key: &mut Key<O>, horizon: u64, tuning: &Tuning) -> Findings {
         let stop = || {
             if self.earliest.load(Ordering::Relaxed) < horizon {
                 Some(Stop::Superseded)
@@ -196,7 +224,7 @@ impl<O: Object> Race<'_, O> {
         };
         let problem = Problem::build(&mut key.object, &key.ops, 0..key.ops.len(), horizon, false);
         let mut account = self.budget.account();
-        search(&mut key.object, &problem, &Tuning::full(), &mut account, &stop)
+        search(&mut key.object, &problem, tuning, &mut account, &stop)
     }
 
     fn report(self) -> CheckReport {

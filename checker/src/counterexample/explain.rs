@@ -6,7 +6,8 @@
 
 mod cell;
 mod lists;
-mod others;
+mod locks;
+mod texts;
 
 use crate::check::{Job, ModelKind};
 use crate::counterexample::words::{answered, clip, deed, object, who};
@@ -62,8 +63,8 @@ pub(super) fn explain(
     let found = match job.model {
         ModelKind::Register | ModelKind::CasRegister => cell::find(&evidence),
         ModelKind::AppendList | ModelKind::Set => lists::find(&evidence),
-        ModelKind::KeyValue => others::key_value(&evidence),
-        ModelKind::Mutex => others::mutex(&evidence),
+        ModelKind::KeyValue => texts::find(&evidence),
+        ModelKind::Mutex => locks::find(&evidence),
         ModelKind::MultiRegister => None,
     };
     let found = found.unwrap_or_else(|| evidence.no_order());

@@ -148,14 +148,16 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
                 return None;
             }
             fresh.clear();
-            for index in self.kept.iter().filter(|index| !staying.contains(index)) {
-                let traces = self.traces(*index);
-                let seen = |trace: &u32| shown.iter().any(|class| key.object.shows(*class, *trace));
-                if traces.iter().any(seen) {
-                    fresh.push(*index);
+            for class in shown {
+                let sight = key.object.sight(class);
+                for index in self.kept.iter().filter(|index| !staying.contains(index)) {
+                    if self.traces(*index).into_iter().any(&sight) {
+                        fresh.push(*index);
+                    }
+                    self.poll()?;
                 }
+                staying.extend(&fresh);
             }
-            staying.extend(&fresh);
         }
         Some(self.kept.iter().copied().filter(|index| staying.contains(index)).collect())
     }
@@ -164,6 +166,18 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
     fn class(&self, index: usize) -> Option<ClassId> {
         let op = &self.scene.key.ops[index];
         if op.ret <= self.scene.first { op.meaning.completed } else { op.meaning.open }
+    }
+
+    /// Whether the operation's answer depends on one of the traces.
+    fn saw(&self, index: usize, traces: &[u32]) -> bool {
+        let object = &self.scene.key.object;
+        let class = self.class(index).filter(|class| object.sees(*class));
+        class.is_some_and(|class| traces.iter().copied().any(object.sight(class)))
+    }
+
+    /// `None` if the caller wants no more of this. Asked for every operation looked at: one look may take a long text.
+    fn poll(&self) -> Option<()> {
+        (!(self.scene.job.options.should_stop)()).then_some(())
     }
 
     /// The traces that the operation leaves.
@@ -216,7 +230,6 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
 
     /// What is left without these operations and those that saw their traces; `None` if the blocked one did.
     fn without(&mut self, mut going: FxHashSet<usize>) -> Option<Vec<usize>> {
-        let key = &*self.scene.key;
         let mut fresh: Vec<usize> = going.iter().copied().collect();
         fresh.sort_unstable();
         let mut pairs = 0;
@@ -229,19 +242,20 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
             }
             traces.sort_unstable();
             traces.dedup();
+            // The blocked operation first: of a long read most traces are in its answer, and then they all stay.
+            if self.saw(self.scene.blocked, &traces) {
+                return None;
+            }
             pairs += traces.len() * self.kept.len();
             if pairs > PAIRS_MAX {
                 self.doubtful = true;
                 return None;
             }
-            for index in &self.kept {
-                let class = self.class(*index).filter(|class| key.object.sees(*class));
-                let depends = class.is_some_and(|class| {
-                    traces.iter().any(|trace| key.object.shows(class, *trace))
-                });
-                if depends && !going.contains(index) {
+            for index in self.kept.iter().filter(|index| !going.contains(index)) {
+                if self.saw(*index, &traces) {
                     more.push(*index);
                 }
+                self.poll()?;
             }
             more.sort_unstable();
             more.dedup();

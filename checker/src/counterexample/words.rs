@@ -70,6 +70,15 @@ pub(super) fn lag(earlier: &Operation, later: &Operation) -> String {
     lead(earlier, later)
 }
 
+/// How often, in words.
+pub(super) fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        more => format!("{more} times"),
+    }
+}
+
 /// A span of time with two or three digits that matter.
 fn span_of(nanos: u64) -> String {
     match nanos {

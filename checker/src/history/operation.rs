@@ -50,3 +50,11 @@ pub struct Operation {
     /// Why it failed or is unknown, in the client's words.
     pub error: Option<String>,
 }
+
+impl Operation {
+    /// Whether its function only changes something, so that its completion has nothing to answer, and repeats the
+    /// argument if anything.
+    pub fn echoes(&self) -> bool {
+        matches!(self.f.as_str(), "write" | "cas" | "put" | "append" | "add")
+    }
+}

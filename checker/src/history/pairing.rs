@@ -210,6 +210,10 @@ fn close(operation: &mut Operation, position: usize, event: &Event) -> Result<()
     match event.kind {
         EventKind::Invoke => unreachable!("an invocation never closes an operation"),
         EventKind::Ok => {
+            // As Knossos completes a history: what was written may become known only then.
+            if operation.input.is_nil() && operation.echoes() {
+                operation.input.clone_from(&event.value);
+            }
             operation.outcome = Outcome::Ok(event.value.clone());
             operation.ret = Some(position as u64);
         }

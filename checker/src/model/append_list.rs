@@ -9,6 +9,7 @@ use crate::history::{Operation, Outcome};
 use crate::model::cell::heap_bytes;
 use crate::model::intern::{Interner, Trie};
 use crate::model::{ClassId, Meaning, Misfit, Object, Recurrence, Selection, StateId};
+use crate::model::{ELEMENTS_DESCRIBED_MAX, LEFT_OUT};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum ListOp {
@@ -157,9 +158,10 @@ impl Object for AppendList {
     }
 
     fn describe(&self, state: StateId) -> String {
-        let elements = self.lists.symbols(state.0);
+        let (elements, more) = self.lists.last_symbols(state.0, ELEMENTS_DESCRIBED_MAX);
+        let words = elements.into_iter().map(|element| self.elements.get(element).to_string());
         let words: Vec<String> =
-            elements.into_iter().map(|element| self.elements.get(element).to_string()).collect();
+            more.then(|| LEFT_OUT.to_owned()).into_iter().chain(words).collect();
         format!("[{}]", words.join(" "))
     }
 

@@ -1,7 +1,8 @@
 //! A register with compare-and-set: `cas [from, to]` succeeds where the value is `from`, and leaves `to`.
 //!
 //! A compare-and-set that *failed* had no effect. Whether it also proves that the value differed depends on the client:
-//! `failed_cas_observed` says so. Otherwise it may have failed for any reason, and says nothing.
+//! `failed_cas_observed` says so, of failures without an error: one that names an error never got as far as to compare.
+//! Otherwise it may have failed for any reason, and says nothing.
 
 use crate::Value;
 use crate::history::{Operation, Outcome};
@@ -22,18 +23,17 @@ impl CasRegister {
         Self { cell: Cell::new(initial), nil_reads_unknown, failed_cas_observed }
     }
 
-    fn cas(&mut self, input: &Value, outcome: &Outcome) -> Result<Meaning, Misfit> {
-        let Some([from, to]) = input.as_list() else {
+    fn cas(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
+        let Some([from, to]) = operation.input.as_list() else {
             return Err(Misfit::Argument { expected: PAIR });
         };
-        Ok(match outcome {
+        let observed = self.failed_cas_observed && operation.error.is_none();
+        Ok(match &operation.outcome {
             // From a value to itself: an observer, which says nothing while it is open.
             Outcome::Ok(_) if from == to => Meaning::observer(self.cell.cas(from, to)),
             Outcome::Info if from == to => Meaning::NOTHING,
             Outcome::Ok(_) | Outcome::Info => Meaning::update(self.cell.cas(from, to)),
-            Outcome::Fail(_) if self.failed_cas_observed => {
-                Meaning::observer(self.cell.cas_failed(from))
-            }
+            Outcome::Fail(_) if observed => Meaning::observer(self.cell.cas_failed(from)),
             Outcome::Fail(_) => Meaning::NOTHING,
         })
     }
@@ -46,7 +46,7 @@ impl Object for CasRegister {
                 Ok(register::read(&mut self.cell, outcome, self.nil_reads_unknown))
             }
             ("write", outcome) => Ok(register::write(&mut self.cell, &operation.input, outcome)),
-            ("cas", outcome) => self.cas(&operation.input, outcome),
+            ("cas", _) => self.cas(operation),
             _ => Err(Misfit::Function),
         }
     }

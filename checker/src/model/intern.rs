@@ -109,6 +109,18 @@ impl Trie {
         symbols
     }
 
+    /// The last symbols of a sequence, at most so many, and whether others come before them.
+    pub(crate) fn last_symbols(&self, mut node: u32, symbols_max: usize) -> (Vec<u32>, bool) {
+        let mut symbols = Vec::new();
+        while node != Self::EMPTY && symbols.len() < symbols_max {
+            let (parent, symbol) = self.nodes[node as usize];
+            symbols.push(symbol);
+            node = parent;
+        }
+        symbols.reverse();
+        (symbols, node != Self::EMPTY)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.nodes.capacity() * size_of::<(u32, u32)>() + table_bytes(&self.children)
     }

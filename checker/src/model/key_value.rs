@@ -7,6 +7,7 @@ use crate::Value;
 use crate::history::{Operation, Outcome};
 use crate::model::append_list::Counts;
 use crate::model::intern::{Interner, StepTable, Trie};
+use crate::model::{CHARS_DESCRIBED_MAX, LEFT_OUT};
 use crate::model::{ClassId, Meaning, Misfit, Object, Recurrence, Selection, StateId};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,6 +22,7 @@ enum KvOp {
 
 /// The text of one key.
 pub(crate) struct KeyValue {
+    nil_reads_unknown: bool,
     texts: Interner<String>,
     classes: Interner<KvOp>,
     trie: Trie,
@@ -28,20 +30,23 @@ pub(crate) struct KeyValue {
     steps: StepTable,
     /// The distinct texts that selected gets answered.
     answers: Vec<String>,
+    answer_bytes: usize,
     replaces: bool,
     appends: bool,
     heap: usize,
 }
 
 impl KeyValue {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(nil_reads_unknown: bool) -> Self {
         Self {
+            nil_reads_unknown,
             texts: Interner::new(),
             classes: Interner::new(),
             trie: Trie::new(),
             counts: Counts::default(),
             steps: StepTable::default(),
             answers: Vec::new(),
+            answer_bytes: 0,
             replaces: false,
             appends: false,
             heap: 0,
@@ -70,6 +75,7 @@ impl KeyValue {
     fn get(&mut self, outcome: &Outcome) -> Result<Meaning, Misfit> {
         let text = match outcome {
             Outcome::Fail(_) | Outcome::Info => return Ok(Meaning::NOTHING),
+            Outcome::Ok(Value::Nil) if self.nil_reads_unknown => return Ok(Meaning::NOTHING),
             Outcome::Ok(Value::Nil) => "",
             Outcome::Ok(Value::Text(text)) => text,
             Outcome::Ok(other) => {
@@ -163,6 +169,7 @@ impl Object for KeyValue {
         nodes.sort_unstable();
         nodes.dedup();
         self.answers = nodes.into_iter().map(|node| self.text_of(node)).collect();
+        self.answer_bytes = self.answers.iter().map(String::capacity).sum();
     }
 
     fn agreeing(&self, class: ClassId, next: StateId) -> u32 {
@@ -200,18 +207,24 @@ impl Object for KeyValue {
     /// A get of "" may have seen any `delete`, and a text that begins with a `put` text or contains an append's may
     /// have seen those.
     fn shows(&self, class: ClassId, trace: u32) -> bool {
-        let KvOp::Get(node) = *self.classes.get(class.0) else { return false };
+        self.sight(class)(trace)
+    }
+
+    fn sight(&self, class: ClassId) -> Box<dyn Fn(u32) -> bool + '_> {
+        let KvOp::Get(node) = *self.classes.get(class.0) else { return Box::new(|_| false) };
         let answer = self.text_of(node);
-        match *self.classes.get(trace) {
+        Box::new(move |trace| match *self.classes.get(trace) {
             KvOp::Get(_) => false,
             KvOp::Append(text) => answer.contains(self.texts.get(text).as_str()),
             KvOp::Put(Trie::EMPTY) => true,
             KvOp::Put(put) => answer.starts_with(&self.text_of(put)),
-        }
+        })
     }
 
     fn describe(&self, state: StateId) -> String {
-        format!("{:?}", self.text_of(state.0))
+        let (symbols, more) = self.trie.last_symbols(state.0, CHARS_DESCRIBED_MAX);
+        let text: String = symbols.into_iter().filter_map(char::from_u32).collect();
+        format!("{}{text:?}", if more { LEFT_OUT } else { "" })
     }
 
     fn bytes(&self) -> usize {
@@ -221,6 +234,6 @@ impl Object for KeyValue {
             + self.counts.bytes()
             + self.steps.bytes()
             + self.heap
-            + self.answers.iter().map(String::capacity).sum::<usize>()
+            + self.answer_bytes
     }
 }

@@ -13,6 +13,7 @@ use crate::history::{Operation, Outcome};
 use crate::model::cell::heap_bytes;
 use crate::model::intern::{Interner, StepTable, table_bytes};
 use crate::model::{ClassId, Meaning, Misfit, Object, Recurrence, Selection, StateId};
+use crate::model::{ELEMENTS_DESCRIBED_MAX, LEFT_OUT};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum SetOp {
@@ -156,6 +157,10 @@ impl Object for Set {
         true
     }
 
+    fn is_idle_in(&self, state: StateId, class: ClassId) -> bool {
+        matches!(self.classes.get(class.0), SetOp::Add(element) if self.tree.contains(state.0, *element))
+    }
+
     fn unobservable(&self, class: ClassId) -> bool {
         matches!(self.classes.get(class.0), SetOp::Add(element) if self.seen[*element as usize] == 0)
     }
@@ -181,14 +186,15 @@ impl Object for Set {
     }
 
     fn describe(&self, state: StateId) -> String {
-        let mut values: Vec<&Value> = self
-            .tree
-            .members(state.0)
-            .into_iter()
-            .map(|member| self.elements.get(member))
-            .collect();
+        let mut members = self.tree.highest(state.0, ELEMENTS_DESCRIBED_MAX + 1);
+        let more = members.len() > ELEMENTS_DESCRIBED_MAX;
+        members.truncate(ELEMENTS_DESCRIBED_MAX);
+        let mut values: Vec<&Value> =
+            members.into_iter().map(|member| self.elements.get(member)).collect();
         values.sort_unstable();
-        let words: Vec<String> = values.into_iter().map(Value::to_string).collect();
+        let words = values.into_iter().map(Value::to_string);
+        let words: Vec<String> =
+            more.then(|| LEFT_OUT.to_owned()).into_iter().chain(words).collect();
         format!("{{{}}}", words.join(" "))
     }
 
@@ -262,6 +268,15 @@ impl BitTree {
         self.number(Node::Pair(left, right))
     }
 
+    fn contains(&self, root: u32, member: u32) -> bool {
+        let mut number = root;
+        for level in (1..=self.height).rev() {
+            let Some(Node::Pair(left, right)) = self.node(number) else { return false };
+            number = if member >> (5 + level) & 1 == 0 { left } else { right };
+        }
+        matches!(self.node(number), Some(Node::Word(word)) if word >> (member % 64) & 1 == 1)
+    }
+
     fn node(&self, number: u32) -> Option<Node> {
         (number as usize).checked_sub(1).map(|at| self.nodes[at])
     }
@@ -276,22 +291,26 @@ impl BitTree {
         number
     }
 
-    fn members(&self, root: u32) -> Vec<u32> {
+    /// The highest members, at most so many, from the highest down.
+    fn highest(&self, root: u32, members_max: usize) -> Vec<u32> {
         let mut members = Vec::new();
         let mut pending = vec![(root, self.height, 0)];
-        while let Some((number, level, first)) = pending.pop() {
+        while let Some((number, level, first)) =
+            pending.pop().filter(|_| members.len() < members_max)
+        {
             match self.node(number) {
                 None => {}
                 Some(Node::Word(word)) => {
-                    members
-                        .extend((0..64).filter(|bit| word >> bit & 1 == 1).map(|bit| first + bit));
+                    let bits = (0..64).rev().filter(|bit| word >> bit & 1 == 1);
+                    members.extend(bits.map(|bit| first + bit));
                 }
                 Some(Node::Pair(left, right)) => {
-                    pending.push((right, level - 1, first + (64 << (level - 1))));
                     pending.push((left, level - 1, first));
+                    pending.push((right, level - 1, first + (64 << (level - 1))));
                 }
             }
         }
+        members.truncate(members_max);
         members
     }
 
@@ -312,7 +331,11 @@ mod tests {
         let forward = members.iter().fold(BitTree::EMPTY, |root, m| tree.insert(root, *m));
         let backward = members.iter().rev().fold(BitTree::EMPTY, |root, m| tree.insert(root, *m));
         assert_eq!(forward, backward);
-        assert_eq!(tree.members(forward), members);
+        assert_eq!(tree.highest(forward, 3), [999, 500, 65]);
+        assert_eq!(tree.highest(forward, 64), [999, 500, 65, 64, 63, 1, 0]);
+        assert!(members.iter().all(|m| tree.contains(forward, *m)));
+        assert!([2, 62, 66, 501, 998].iter().all(|m| !tree.contains(forward, *m)));
+        assert!(!tree.contains(BitTree::EMPTY, 0));
         assert_ne!(tree.insert(forward, 2), forward);
         assert_eq!(tree.insert(forward, 64), forward);
     }

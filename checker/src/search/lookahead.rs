@@ -117,17 +117,21 @@ impl Lookahead {
         }
     }
 
-    /// Whether a legal update can be ordered at once.
-    pub(super) fn hurries<O: Object>(
-        &self,
-        object: &O,
-        item: &Item,
-        state: StateId,
-        next: StateId,
-    ) -> bool {
+    /// Whether an update, which is legal everywhere as it commutes, can be ordered at once.
+    pub(super) fn hurries<O: Object>(&self, object: &O, item: &Item, state: StateId) -> bool {
         self.recurrence == Recurrence::Never
             && object.commutes()
-            && (state == next || object.agreeing(item.class, next) == self.observers)
+            && (object.agreeing(item.class, state) == self.observers
+                || object.is_idle_in(state, item.class))
+    }
+
+    /// Whether taking `item` is known to lead nowhere without looking where it leads. The rest is for
+    /// [`Lookahead::allows`].
+    pub(super) fn is_lost<O: Object>(&self, object: &O, item: &Item, state: StateId) -> bool {
+        self.recurrence == Recurrence::Never
+            && object.commutes()
+            && object.agreeing(item.class, state) < self.observers
+            && !object.is_idle_in(state, item.class)
     }
 
     /// Whether nothing still to come tells this state from other idle ones.

@@ -1,5 +1,7 @@
 //! What a search is given: the operations of one object that matter, numbered and put into slots.
 
+use rustc_hash::FxHashMap;
+
 use crate::history::OpId;
 use crate::model::{ClassId, Meaning, Object, Recurrence, Selection, StateId};
 
@@ -133,46 +135,26 @@ fn drop_unobserved<O: Object>(
 
 /// Keeps the crashed updates whose state a completed operation needs, or a crashed one that is itself kept.
 fn keep_wanted(completed: &[Item], crashed: &mut Vec<Item>) {
-    let mut wanted = Wanted::default();
-    for state in completed.iter().filter_map(|item| item.needs) {
-        wanted.add(state);
-    }
+    let mut makers: FxHashMap<StateId, Vec<usize>> = FxHashMap::default();
     let mut kept = vec![false; crashed.len()];
-    loop {
-        let mut changed = false;
-        for (item, kept) in crashed.iter().zip(&mut kept) {
-            if !*kept && item.makes.is_none_or(|state| wanted.contains(state)) {
-                *kept = true;
-                changed = true;
-                if let Some(state) = item.needs {
-                    wanted.add(state);
-                }
-            }
+    let mut fresh: Vec<StateId> = completed.iter().filter_map(|item| item.needs).collect();
+    for (at, item) in crashed.iter().enumerate() {
+        if let Some(state) = item.makes {
+            makers.entry(state).or_default().push(at);
+        } else {
+            kept[at] = true;
+            fresh.extend(item.needs);
         }
-        if !changed {
-            break;
+    }
+    while let Some(state) = fresh.pop() {
+        // Taken out, so that each state is looked at once.
+        for at in makers.remove(&state).unwrap_or_default() {
+            kept[at] = true;
+            fresh.extend(crashed[at].needs);
         }
     }
     let mut keep = kept.into_iter();
     crashed.retain(|_| keep.next().unwrap_or(true));
-}
-
-/// A set of states.
-#[derive(Default)]
-struct Wanted(Vec<bool>);
-
-impl Wanted {
-    fn add(&mut self, state: StateId) {
-        let at = state.0 as usize;
-        if at >= self.0.len() {
-            self.0.resize(at + 1, false);
-        }
-        self.0[at] = true;
-    }
-
-    fn contains(&self, state: StateId) -> bool {
-        self.0.get(state.0 as usize).copied().unwrap_or(false)
-    }
 }
 
 /// Gives each operation the lowest slot that is free while it is open. Returns the order of invocation and the number

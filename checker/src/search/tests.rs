@@ -15,7 +15,7 @@ use super::wgl::Sabotage;
 use super::{Budget, KeyOp, Outcome, Problem, Tuning, search};
 use crate::Value;
 use crate::check::ModelKind;
-use crate::history::History;
+use crate::history::{Event, EventKind, History, ProcessId};
 use crate::model::Object;
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
@@ -131,4 +131,43 @@ fn every_broken_rule_is_caught() {
         let caught = first_difference(ModelKind::CasRegister, fault, ROUNDS);
         assert!(caught.is_some(), "{fault:?} was not noticed in {ROUNDS} histories");
     }
+}
+
+#[test]
+fn waiting_additions_are_not_stepped_to_see_that_they_wait() {
+    let count = 1_000;
+    let event = |process: i64, kind, f: &str, value| Event {
+        index: 0,
+        time: None,
+        process: ProcessId(process.unsigned_abs()),
+        kind,
+        f: f.to_owned(),
+        key: None,
+        value,
+        node: None,
+        error: None,
+    };
+    let mut events: Vec<Event> =
+        (0..count).map(|at| event(at + 10, EventKind::Invoke, "add", Value::Int(at))).collect();
+    // The additions invoked last are seen first, so that the others wait in front of them.
+    for first in [count / 2, 0] {
+        let seen = (first..count).map(Value::Int).collect();
+        events.push(event(1, EventKind::Invoke, "read", Value::Nil));
+        events.push(event(1, EventKind::Ok, "read", Value::List(seen)));
+    }
+    let history = History::from_events(&events).unwrap();
+    let mut set = Set::new(false);
+    let mut ops = Vec::new();
+    for operation in history.operations() {
+        let meaning = set.interpret(operation).unwrap();
+        let ret = operation.ret.unwrap_or(u64::MAX);
+        ops.push(KeyOp { id: operation.id, call: operation.call, ret, meaning });
+    }
+    let problem = Problem::build(&mut set, &ops, 0..ops.len(), u64::MAX, false);
+    let before = set.bytes();
+    let budget = Budget::new(64 << 20);
+    let found = search(&mut set, &problem, &Tuning::full(), &mut budget.account(), &|| None);
+    assert!(matches!(found.outcome, Outcome::Linearizable(_)), "{:?}", found.outcome);
+    let more = set.bytes() - before;
+    assert!(more < 1 << 20, "the search made states of {more} bytes for {count} additions");
 }

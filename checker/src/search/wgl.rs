@@ -9,8 +9,11 @@ use crate::search::lookahead::Lookahead;
 use crate::search::memo::Memo;
 use crate::search::problem::{Item, Problem};
 
-/// Configurations between two looks at the stop test and the memory account.
-const POLL_INTERVAL: u64 = 256;
+/// Looks at operations between two looks at the stop test and the memory account.
+const POLL_INTERVAL: u64 = 1024;
+
+/// Says why to stop, if there is a reason.
+type StopTest<'a> = &'a dyn Fn() -> Option<Stop>;
 
 /// Operations that are equal in effect because nothing asks for what they write.
 const IDLE_WRITES: usize = 0;
@@ -102,7 +105,7 @@ pub(crate) fn search<O: Object>(
     problem: &Problem,
     tuning: &Tuning,
     account: &mut Account<'_>,
-    stop: &dyn Fn() -> Option<Stop>,
+    stop: StopTest<'_>,
 ) -> Findings {
     let mut walk = Walk::new(object, problem, tuning);
     let outcome = match walk.run(account, stop) {
@@ -153,6 +156,8 @@ struct Walk<'a, O> {
     memo: Memo,
     row: Vec<u64>,
     configurations: u64,
+    /// Operations looked at.
+    steps: u64,
     /// The furthest that the base came.
     base_max: usize,
     stuck: BTreeSet<StateId>,
@@ -181,6 +186,7 @@ impl<'a, O: Object> Walk<'a, O> {
             memo: Memo::new(1 + mask_words, used_words),
             row: Vec::with_capacity(1 + mask_words + used_words),
             configurations: 0,
+            steps: 0,
             base_max: 0,
             stuck: BTreeSet::new(),
             object,
@@ -190,11 +196,8 @@ impl<'a, O: Object> Walk<'a, O> {
     }
 
     /// Whether there is an order.
-    fn run(
-        &mut self,
-        account: &mut Account<'_>,
-        stop: &dyn Fn() -> Option<Stop>,
-    ) -> Result<bool, Stop> {
+    fn run(&mut self, account: &mut Account<'_>, stop: StopTest<'_>) -> Result<bool, Stop> {
+        self.poll(account, stop)?;
         if self.tuning.lookahead && self.lookahead.lost_from_the_start(self.object.initial()) {
             return Ok(false);
         }
@@ -220,12 +223,8 @@ impl<'a, O: Object> Walk<'a, O> {
     }
 
     /// Looks at the configuration just reached: done, visited before, or a new frame with candidates.
-    fn arrive(
-        &mut self,
-        account: &mut Account<'_>,
-        stop: &dyn Fn() -> Option<Stop>,
-    ) -> Result<bool, Stop> {
-        self.settle();
+    fn arrive(&mut self, account: &mut Account<'_>, stop: StopTest<'_>) -> Result<bool, Stop> {
+        self.settle(account, stop)?;
         let spare = usize::from(self.tuning.breaks(Sabotage::StopEarly));
         let all_used =
             !self.tuning.breaks(Sabotage::CrashedMustHappen) || self.crashed.first().is_none();
@@ -239,82 +238,90 @@ impl<'a, O: Object> Walk<'a, O> {
         }
         self.configurations += 1;
         self.base_max = self.base_max.max(self.base);
-        if self.configurations.is_multiple_of(POLL_INTERVAL) {
-            account.hold(others + self.object.bytes() + self.memo.bytes())?;
-            if let Some(reason) = stop() {
-                return Err(reason);
-            }
-        }
+        self.count_step(account, stop)?;
         if self.configurations > self.tuning.configurations_max {
             return Err(Stop::Effort);
         }
         self.watch();
         let start = self.candidates.len();
-        self.find_candidates();
+        self.find_candidates(account, stop)?;
         if self.candidates.len() > start {
             self.frames.push(Frame { moves: self.moves.len(), start, cursor: start });
         }
         Ok(false)
     }
 
-    /// Orders everything that can be ordered without a choice.
-    fn settle(&mut self) {
+    /// Orders everything that can be ordered without a choice: goes round until a whole round orders nothing.
+    fn settle(&mut self, account: &mut Account<'_>, stop: StopTest<'_>) -> Result<(), Stop> {
         loop {
             let state = self.state;
             let mut at = self.open.first();
             while let Some(index) = at.filter(|index| self.is_concurrent(*index)) {
                 at = self.open.after(index);
-                if let Some(next) = self.step_at_once(index, true) {
+                if let Some(next) = self.step_at_once(index, true, account, stop)? {
                     self.take(index, next);
                 }
-                if self.state != state {
-                    break;
-                }
             }
-            if self.state == state && self.tuning.lookahead && self.object.commutes() {
-                self.settle_crashed();
+            if self.tuning.lookahead && self.object.commutes() {
+                self.settle_crashed(account, stop)?;
             }
             if self.state == state {
-                return;
+                return Ok(());
             }
         }
     }
 
-    fn settle_crashed(&mut self) {
+    fn settle_crashed(
+        &mut self,
+        account: &mut Account<'_>,
+        stop: StopTest<'_>,
+    ) -> Result<(), Stop> {
         let mut at = self.crashed.first();
         while let Some(number) = at {
             let index = number + self.problem.completed as u32;
-            if self.base >= self.problem.completed || !self.is_concurrent(index) {
-                return;
+            if !self.is_concurrent(index) {
+                break;
             }
             at = self.crashed.after(number);
-            let next = self.step_at_once(index, false).filter(|next| *next != self.state);
-            if let Some(next) = next {
+            let next = self.step_at_once(index, false, account, stop)?;
+            if let Some(next) = next.filter(|next| *next != self.state) {
                 self.take(index, next);
-                return;
             }
         }
+        Ok(())
     }
 
     /// The state after an operation, if it is legal now and ordering it now loses nothing.
-    fn step_at_once(&mut self, index: u32, completed: bool) -> Option<StateId> {
+    fn step_at_once(
+        &mut self,
+        index: u32,
+        completed: bool,
+        account: &mut Account<'_>,
+        stop: StopTest<'_>,
+    ) -> Result<Option<StateId>, Stop> {
+        self.count_step(account, stop)?;
         let item = &self.problem.items[index as usize];
-        if !item.observer && !self.may_hurry(item) {
-            return None;
+        // Asked before the step, as a step may make a state that nobody needs.
+        let hurries = item.observer
+            || self.tuning.lookahead && self.lookahead.hurries(self.object, item, self.state);
+        let wrong = completed && self.tuning.breaks(Sabotage::EagerWrites);
+        let idle_wrong = completed && self.tuning.breaks(Sabotage::EagerIdleWrites);
+        if !hurries && !wrong && !idle_wrong {
+            return Ok(None);
         }
-        let next = self.object.step(self.state, item.class)?;
-        let wrong = completed
-            && (self.tuning.breaks(Sabotage::EagerWrites)
-                || (self.tuning.breaks(Sabotage::EagerIdleWrites) && next == self.state));
-        let hurries =
-            self.tuning.lookahead && self.lookahead.hurries(self.object, item, self.state, next);
-        (item.observer || hurries || wrong).then_some(next)
+        let next = self.object.step(self.state, item.class);
+        Ok(next.filter(|next| hurries || wrong || *next == self.state))
     }
 
-    fn may_hurry(&self, _item: &Item) -> bool {
-        self.object.commutes()
-            || self.tuning.breaks(Sabotage::EagerWrites)
-            || self.tuning.breaks(Sabotage::EagerIdleWrites)
+    /// Counts a look at an operation, and now and then asks whether to go on.
+    fn count_step(&mut self, account: &mut Account<'_>, stop: StopTest<'_>) -> Result<(), Stop> {
+        self.steps += 1;
+        if self.steps.is_multiple_of(POLL_INTERVAL) { self.poll(account, stop) } else { Ok(()) }
+    }
+
+    fn poll(&mut self, account: &mut Account<'_>, stop: StopTest<'_>) -> Result<(), Stop> {
+        account.hold(self.bytes_beside_memo() + self.object.bytes() + self.memo.bytes())?;
+        stop().map_or(Ok(()), Err)
     }
 
     /// Whether an operation was invoked before the base completes.
@@ -324,10 +331,15 @@ impl<'a, O: Object> Walk<'a, O> {
     }
 
     /// Appends the operations to try next: completed ones by completion, then crashed ones by invocation.
-    fn find_candidates(&mut self) {
+    fn find_candidates(
+        &mut self,
+        account: &mut Account<'_>,
+        stop: StopTest<'_>,
+    ) -> Result<(), Stop> {
         let start = self.candidates.len();
         let mut at = self.open.first();
         while let Some(index) = at.filter(|index| self.is_concurrent(*index)) {
+            self.count_step(account, stop)?;
             self.consider(index, true);
             at = self.open.after(index);
         }
@@ -341,16 +353,22 @@ impl<'a, O: Object> Walk<'a, O> {
             if !self.is_concurrent(index) {
                 break;
             }
+            self.count_step(account, stop)?;
             self.consider(index, false);
             at = self.crashed.after(number);
         }
         self.drop_equals(start);
+        Ok(())
     }
 
     fn consider(&mut self, index: u32, completed: bool) {
         let item = &self.problem.items[index as usize];
         if item.observer {
             // It would have been ordered by now if it were legal.
+            return;
+        }
+        let lost = self.tuning.lookahead && self.lookahead.is_lost(self.object, item, self.state);
+        if lost {
             return;
         }
         let Some(next) = self.object.step(self.state, item.class) else { return };

@@ -28,7 +28,9 @@ pub(crate) fn is_linearizable(history: &History, rules: &Rules) -> bool {
         .iter()
         .filter(|operation| match operation.outcome {
             Outcome::Ok(_) | Outcome::Info => true,
-            Outcome::Fail(_) => rules.failed_cas_observed && operation.f == "cas",
+            Outcome::Fail(_) => {
+                rules.failed_cas_observed && operation.f == "cas" && operation.error.is_none()
+            }
         })
         .collect();
     let mut placed = vec![false; operations.len()];
@@ -86,7 +88,10 @@ fn step(store: &mut Store, operation: &Operation, rules: &Rules) -> bool {
         ModelKind::KeyValue => {
             let held = store.get(&key).and_then(Value::as_text).unwrap_or("").to_owned();
             match operation.f.as_str() {
-                "get" => answer.is_none_or(|value| value.as_text().unwrap_or("") == held),
+                "get" => answer.is_none_or(|value| {
+                    let unknown = value.is_nil() && rules.nil_reads_unknown;
+                    unknown || value.as_text().unwrap_or("") == held
+                }),
                 "put" => put(store, key, input.clone()),
                 "append" => {
                     let text = held + input.as_text().expect("text");

@@ -80,7 +80,11 @@ fn change_answer(shape: &Shape, events: &mut [Event], random: &mut Random) {
             }
             Value::List(items)
         }
-        (ModelKind::Register | ModelKind::CasRegister, _) if random.chance(15) => Value::Nil,
+        (ModelKind::Register | ModelKind::CasRegister | ModelKind::KeyValue, _)
+            if random.chance(15) =>
+        {
+            Value::Nil
+        }
         (ModelKind::Register | ModelKind::CasRegister, _) => value,
         (_, other) => other.clone(),
     };

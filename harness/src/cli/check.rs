@@ -1,7 +1,9 @@
 //! `rashomon check`: the verdict on recorded histories, ours or anybody's.
 //!
 //! One line (or one JSON object) a file on stdout, in the order of the arguments. A file that cannot be used gets one
-//! line on stderr, and the others are still checked; the exit code is that of the worst file.
+//! line on stderr, and the others are still checked; the exit code is that of the worst file. A file in which there was
+//! nothing to read is no valid history but an unknown one; only where the nemesis acted and no client did, everything
+//! that clients saw is explained.
 
 mod guess;
 mod output;
@@ -12,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rashomon_checker::Value;
-use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, check};
+use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, Validity, check};
 
 use super::quantity::{self, Bytes};
 use super::run::Format;
-use crate::codec::{self, InputFormat, LoadedHistory};
+use crate::codec::{self, CodecError, InputFormat, LoadedHistory};
 use crate::console::{result, say};
 use crate::exit::{self, Exit};
+use crate::visible::visible;
 
 /// Arguments of `rashomon check`.
 #[derive(Debug, clap::Args)]
@@ -36,6 +39,9 @@ pub struct Args {
     /// How to read the files [default: told by their content]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Meaning")]
     input_format: Option<InputFormat>,
+    /// Values are [key value] pairs, as in Jepsen's independent tests: judge each key by itself
+    #[arg(long, help_heading = "Meaning")]
+    independent: bool,
     /// Time for each file, such as 90s or 5m; then the verdict is unknown
     #[arg(long, value_parser = quantity::time, default_value = "60s", value_name = "TIME")]
     #[arg(help_heading = "Limits")]
@@ -76,17 +82,10 @@ pub fn main(args: &Args) -> Exit {
 fn check_file(args: &Args, file: &Path) -> Exit {
     let checked = match judge(args, file) {
         Ok(checked) => checked,
-        Err(Failure::Input(text)) => {
-            say(&format!("error: {text}"));
-            return Exit::Usage;
-        }
-        Err(Failure::Internal(text)) => {
-            say(&format!("internal error: {}: {text}", file.display()));
-            return Exit::Internal;
-        }
+        Err(failure) => return without_verdict(args, file, &failure),
     };
     for warning in &checked.loaded.warnings {
-        say(&format!("warning: {}: {warning}", file.display()));
+        tell(&format!("warning: {}: {warning}", file.display()));
     }
     let written = result(&match args.format {
         Format::Human => output::line(file, &checked),
@@ -95,11 +94,52 @@ fn check_file(args: &Args, file: &Path) -> Exit {
     exit::worst([written, checked.report.validity.into()])
 }
 
+/// Says why there is no verdict. A program that asked for objects gets one for this file too.
+fn without_verdict(args: &Args, file: &Path, failure: &Failure) -> Exit {
+    let (text, exit) = match failure {
+        Failure::Input(text) => (text.clone(), Exit::Usage),
+        Failure::Internal(text) => {
+            (format!("{}: internal error: {text}", file.display()), Exit::Internal)
+        }
+    };
+    tell(&format!("error: {text}"));
+    match args.format {
+        Format::Human => exit,
+        Format::Json => exit::worst([result(&output::json_without_verdict(file, &text)), exit]),
+    }
+}
+
+/// Says something about a file on stderr, on one line whatever the file holds.
+fn tell(text: &str) {
+    say(&visible(text));
+}
+
+/// Reads the history in the sense of the arguments.
+fn load(args: &Args, path: &Path) -> Result<LoadedHistory, CodecError> {
+    let mut loaded = codec::read_history(path, args.input_format)?;
+    if args.independent {
+        loaded.split_independent(path)?;
+    }
+    Ok(loaded)
+}
+
+/// Judged as what it does not mean, a history of many objects would be impossible.
+fn refuse_unsplit(args: &Args, path: &Path, loaded: &LoadedHistory) -> Result<(), Failure> {
+    if args.independent || !loaded.looks_independent() {
+        return Ok(());
+    }
+    Err(Failure::Input(format!(
+        "{}: every value is a pair, as in Jepsen's independent tests, where it is [key value]: give --independent to \
+         judge each key by itself",
+        path.display()
+    )))
+}
+
 fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
     let path = if file.is_dir() { file.join("history.jsonl") } else { file.to_owned() };
     let bad = |text: String| Failure::Input(text);
-    let loaded =
-        codec::read_history(&path, args.input_format).map_err(|error| bad(error.to_string()))?;
+    let loaded = load(args, &path).map_err(|error| bad(error.to_string()))?;
+    refuse_unsplit(args, &path, &loaded)?;
     let history = loaded.history(&path).map_err(|error| bad(error.to_string()))?;
     let model = match args.model {
         Some(model) => model,
@@ -133,6 +173,10 @@ fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
             let limit = format!("the time limit of {} s is over", args.time_limit.as_secs_f64());
             reason.replace("the search was told to stop", &limit)
         });
+    }
+    if loaded.holds_nothing() {
+        report.validity = Validity::Unknown;
+        report.reason = Some("the file holds no operations".to_owned());
     }
     Ok(Checked { loaded, model, initial, seconds, report })
 }

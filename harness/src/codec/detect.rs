@@ -22,11 +22,12 @@ pub(super) fn format_of(start: &[u8]) -> Result<InputFormat, Flaw> {
     let text = skip_comments(text);
     let mut rest = text.chars().filter(|c| !c.is_whitespace() && *c != ',');
     match (rest.next(), rest.next()) {
-        (Some('{'), Some('"')) => Ok(InputFormat::Jsonl),
-        (Some('{'), Some(_)) => Ok(edn_or_kv(text)),
+        // A lone brace is the start of a line that was never finished.
+        (Some('{'), Some('"') | None) => Ok(InputFormat::Jsonl),
         (Some('['), Some('{')) if rest.next() == Some('"') => {
             Err(Flaw::Format("a JSON array; jsonl has one object a line".to_owned()))
         }
+        (Some('{'), Some(_)) | (Some('[' | '('), Some('{')) => Ok(edn_or_kv(text)),
         (Some('[' | '(' | '#'), _) => Ok(InputFormat::Edn),
         _ if text.lines().take(20).any(|line| line.contains("jepsen.util - ")) => {
             Ok(InputFormat::JepsenLog)
@@ -49,10 +50,10 @@ fn skip_comments(mut text: &str) -> &str {
     }
 }
 
-/// A form that begins with a map: a key-value run if the map has a key and one of its functions.
+/// A form that begins with a map, or with a list of maps: a key-value run if the map has a key and one of its functions.
 fn edn_or_kv(text: &str) -> InputFormat {
     let map = text.split_inclusive('}').next().unwrap_or(text);
-    let words: Vec<&str> = map.split([' ', ',', '{', '}', '\n', '\t']).collect();
+    let words: Vec<&str> = map.split([' ', ',', '[', '(', '{', '}', '\n', '\t', '\r']).collect();
     let kv_function =
         words.windows(2).any(|pair| pair[0] == ":f" && KV_FUNCTIONS.contains(&pair[1]));
     if kv_function && words.contains(&":key") { InputFormat::PorcupineKv } else { InputFormat::Edn }

@@ -2,7 +2,8 @@
 //!
 //! Read: nil, booleans, numbers, text, characters, keywords, symbols, lists, vectors, maps, sets; comments (`;`) and
 //! discarded forms (`#_`) are passed over, and the tag of a tagged literal (`#inst "..."`) is dropped. Numbers that are
-//! not whole 64-bit numbers are kept as written: whether that matters is for the caller to say.
+//! not whole 64-bit numbers (`1.5`, `##Inf`) are kept as written: whether that matters is for the caller to say. A regular
+//! expression (`#"..."`) is text.
 //!
 //! Works byte by byte, as everything that structures EDN is ASCII, and on a stream, so that a history of any length needs
 //! the memory of one operation at a time.
@@ -192,11 +193,17 @@ impl<R: BufRead> Reader<R> {
                 self.required(depth)?;
                 Ok(None)
             }
+            // `##Inf`, `##NaN`: as written.
+            Some(b'#') => {
+                self.bump(b'#');
+                Ok(Some(Edn::OtherNumber(format!("##{}", self.token()?))))
+            }
+            Some(b'"') => Ok(Some(Edn::Text(self.pattern()?))),
             Some(byte) if byte.is_ascii_alphabetic() => {
                 self.token()?;
                 self.required(depth).map(Some)
             }
-            _ => Err(self.flaw("`#` must be followed by `{`, `_` or a tag")),
+            _ => Err(self.flaw("`#` must be followed by `{`, `_`, `#`, `\"` or a tag")),
         }
     }
 
@@ -278,6 +285,25 @@ impl<R: BufRead> Reader<R> {
                 }
                 other => bytes.push(other),
             }
+        }
+    }
+
+    /// A regular expression: backslashes are its own, and only keep a quote from ending it.
+    fn pattern(&mut self) -> Result<String, Flaw> {
+        let opened = self.line;
+        self.bump(b'"');
+        let mut bytes = Vec::new();
+        let mut escaped = false;
+        loop {
+            let Some(byte) = self.peek()? else {
+                return Err(self.flaw(format!("the file ends within the text of line {opened}")));
+            };
+            self.bump(byte);
+            if byte == b'"' && !escaped {
+                return self.utf8(bytes);
+            }
+            escaped = byte == b'\\' && !escaped;
+            bytes.push(byte);
         }
     }
 

@@ -5,7 +5,7 @@
 //! INFO  jepsen.util - 4    :info     :cas    :timed-out
 //! ```
 //!
-//! Lines of other loggers, and of processes that are not numbers, are passed over. A completion's value may be the reason
+//! Lines of other loggers, and of processes that are keywords such as `:nemesis`, are passed over. A completion's value may be the reason
 //! why there is none (`:timed-out`); it is kept as the error.
 
 use std::io::{BufRead, Read};
@@ -13,10 +13,10 @@ use std::io::{BufRead, Read};
 use rashomon_checker::Value;
 use rashomon_checker::history::{Event, EventKind, ProcessId};
 
-use crate::codec::ReadEvents;
 use crate::codec::edn::{Edn, Next, Reader};
 use crate::codec::error::Flaw;
 use crate::codec::maps::{kind_of, value_of};
+use crate::codec::{Actor, ReadEvents};
 
 /// What stands before the fields.
 const MARK: &str = "jepsen.util - ";
@@ -41,13 +41,13 @@ pub(super) fn read(mut input: impl BufRead) -> Result<ReadEvents, Flaw> {
         let line = std::str::from_utf8(&bytes).map_err(|_| Flaw::at(number, "not UTF-8 text"))?;
         let line = line.trim_end_matches(['\n', '\r']);
         match line.split_once(MARK) {
-            Some((_, fields)) => {
-                if let Some(event) = event_of(fields, number)? {
-                    read.push(event, number);
-                }
-            }
+            Some((_, fields)) => push_line(&mut read, fields, number)?,
             None => passed_over += u64::from(!line.trim().is_empty()),
         }
+    }
+    if passed_over > 0 && read.events.is_empty() {
+        let found = format!("none of its {passed_over} lines has \"{MARK}\" and an operation");
+        return Err(Flaw::Format(found));
     }
     if passed_over > 0 {
         read.warnings.push(format!("{passed_over} lines of other loggers were passed over"));
@@ -55,7 +55,7 @@ pub(super) fn read(mut input: impl BufRead) -> Result<ReadEvents, Flaw> {
     Ok(read)
 }
 
-fn event_of(text: &str, line: u64) -> Result<Option<Event>, Flaw> {
+fn push_line(read: &mut ReadEvents, text: &str, line: u64) -> Result<(), Flaw> {
     let fields: Vec<&str> = text.split('\t').map(str::trim).collect();
     let [process, kind, f, rest @ ..] = fields.as_slice() else {
         return Err(Flaw::at(
@@ -63,31 +63,38 @@ fn event_of(text: &str, line: u64) -> Result<Option<Event>, Flaw> {
             "expected process, type, function and value, with tabs between",
         ));
     };
-    if process.starts_with(':') {
-        return Ok(None);
-    }
-    let process = process
-        .parse()
-        .map_err(|_| Flaw::at(line, format!("process {process:?}: must be a number")))?;
+    let actor = match process.strip_prefix(':') {
+        Some(keyword) => Actor::keyword(keyword),
+        None => Actor::named(process).map_err(|reason| Flaw::at(line, reason))?,
+    };
+    read.push_of(actor, line, |process| event_of(process, [kind, f], rest.first().copied(), line))
+}
+
+fn event_of(
+    process: ProcessId,
+    [kind, f]: [&str; 2],
+    value: Option<&str>,
+    line: u64,
+) -> Result<Event, Flaw> {
     let kind = kind_of(Some(&form_of(kind, line)?), line)?;
     let Some(f) = f.strip_prefix(':') else {
         return Err(Flaw::at(line, format!("function {f:?}: must be a keyword such as :read")));
     };
-    let (value, error) = match form_of(rest.first().copied().unwrap_or("nil"), line)? {
+    let (value, error) = match form_of(value.unwrap_or("nil"), line)? {
         Edn::Keyword(reason) if kind != EventKind::Invoke => (Value::Nil, Some(reason)),
         form => (value_of(form, line)?, None),
     };
-    Ok(Some(Event {
+    Ok(Event {
         index: 0,
         time: None,
-        process: ProcessId(process),
+        process,
         kind,
         f: f.to_owned(),
         key: None,
         value,
         node: None,
         error,
-    }))
+    })
 }
 
 /// The one form of a field.

@@ -7,7 +7,7 @@
 //!
 //! `type` is `invoke`, `ok`, `fail` or `info`. `index`, `time` (nanoseconds), `key`, `value`, `node` and `error` may be
 //! absent; other fields are passed over, so that newer files can be read. The order of the file is the order of events,
-//! whatever `index` says.
+//! whatever `index` says. `process` is a number, or "nemesis", whose events are nobody's operations and are passed over.
 //!
 //! Each line is one write, so a recorder that is killed leaves at most its last line torn: that one is left out with a
 //! warning. Any other line that is not an event is an error.
@@ -18,8 +18,8 @@ use rashomon_checker::Value;
 use rashomon_checker::history::{Event, EventKind, ProcessId};
 use serde::Deserialize;
 
-use crate::codec::ReadEvents;
 use crate::codec::error::Flaw;
+use crate::codec::{Actor, ReadEvents};
 
 /// Bytes that a line may have: a read of a long list is long, but not endless.
 const LINE_BYTES_MAX: usize = 64 << 20;
@@ -35,8 +35,9 @@ pub fn write_event(out: &mut impl Write, event: &Event) -> std::io::Result<()> {
 struct Line {
     #[serde(default)]
     index: Option<u64>,
+    /// For people only, so anything that is no number of nanoseconds is as good as nothing.
     #[serde(default)]
-    time: Option<u64>,
+    time: serde_json::Value,
     process: Process,
     #[serde(rename = "type")]
     kind: EventKind,
@@ -52,10 +53,19 @@ struct Line {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a process number, or a name such as \"nemesis\"")]
+#[serde(untagged, expecting = "a process number, or \"nemesis\"")]
 enum Process {
     Number(u64),
-    Named(#[expect(dead_code, reason = "only that it is a name matters")] String),
+    Named(String),
+}
+
+impl Process {
+    fn actor(&self) -> Result<Actor, String> {
+        match self {
+            Self::Number(number) => Ok(Actor::Client(ProcessId(*number))),
+            Self::Named(name) => Actor::named(name),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -108,9 +118,8 @@ pub(super) fn read(mut input: impl BufRead) -> Result<ReadEvents, Flaw> {
         if misnumbered.is_none() && line.index.is_some_and(|index| index != position) {
             misnumbered = line.index.map(|index| (number, index, position));
         }
-        if let Process::Number(process) = line.process {
-            read.push(event_of(line, ProcessId(process)), number);
-        }
+        let actor = line.process.actor().map_err(|reason| Flaw::at(number, reason))?;
+        read.push_of(actor, number, |process| Ok(event_of(line, process)))?;
     }
     if let Some((line, index, position)) = misnumbered {
         read.warnings.push(format!(
@@ -150,7 +159,7 @@ fn parse(bytes: &[u8], number: u64) -> Result<Line, Unfit> {
 fn event_of(line: Line, process: ProcessId) -> Event {
     Event {
         index: 0,
-        time: line.time,
+        time: line.time.as_u64(),
         process,
         kind: line.kind,
         f: line.f,

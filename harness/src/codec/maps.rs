@@ -8,14 +8,14 @@
 //! One vector or list of maps, or one map after the other. `:index` is not needed and not believed: the order of the
 //! file is the order of events, and what is passed over leaves gaps.
 
-use std::io::{self, BufRead, Write};
+use std::io::BufRead;
 
 use rashomon_checker::Value;
 use rashomon_checker::history::{Event, EventKind, ProcessId};
 
-use crate::codec::ReadEvents;
 use crate::codec::edn::{Edn, Next, Reader};
 use crate::codec::error::Flaw;
+use crate::codec::{Actor, ReadEvents};
 
 pub(super) fn read(input: impl BufRead) -> Result<ReadEvents, Flaw> {
     let mut reader = Reader::new(input);
@@ -23,11 +23,7 @@ pub(super) fn read(input: impl BufRead) -> Result<ReadEvents, Flaw> {
     let close = reader.enter()?;
     loop {
         match reader.next()? {
-            Next::Form(form, line) => {
-                if let Some(event) = event_of(form, line)? {
-                    read.push(event, line);
-                }
-            }
+            Next::Form(form, line) => push_map(&mut read, form, line)?,
             Next::Close(byte) if Some(byte) == close => break,
             Next::Close(byte) => {
                 let reason = format!("`{}` closes nothing", char::from(byte));
@@ -80,8 +76,8 @@ fn fields_of(entries: Vec<(Edn, Edn)>) -> Fields {
     fields
 }
 
-/// The event that a map describes; `None` for what is nobody's operation.
-fn event_of(form: Edn, line: u64) -> Result<Option<Event>, Flaw> {
+/// Appends the event that a map describes.
+fn push_map(read: &mut ReadEvents, form: Edn, line: u64) -> Result<(), Flaw> {
     let Edn::Map(entries) = form else {
         let reason = format!(
             "{} where a map such as {{:process 0, :type :invoke, ...}} is due",
@@ -90,23 +86,30 @@ fn event_of(form: Edn, line: u64) -> Result<Option<Event>, Flaw> {
         return Err(Flaw::at(line, reason));
     };
     let fields = fields_of(entries);
-    let process = match fields.process {
-        Some(Edn::Int(number)) => u64::try_from(number)
-            .map_err(|_| Flaw::at(line, format!("process {number}: must not be negative")))?,
-        Some(Edn::Keyword(_) | Edn::Symbol(_) | Edn::Text(_)) => return Ok(None),
-        Some(other) => {
-            let reason = format!("process {other}: must be a number, or a name such as :nemesis");
-            return Err(Flaw::at(line, reason));
-        }
-        None => return Err(Flaw::at(line, "a map without :process")),
-    };
-    Ok(Some(Event {
+    let actor = actor_of(fields.process.as_ref()).map_err(|reason| Flaw::at(line, reason))?;
+    read.push_of(actor, line, |process| event_of(fields, process, line))
+}
+
+fn actor_of(form: Option<&Edn>) -> Result<Actor, String> {
+    match form {
+        Some(Edn::Int(number)) => u64::try_from(*number)
+            .map(|number| Actor::Client(ProcessId(number)))
+            .map_err(|_| format!("process {number}: must not be negative")),
+        Some(Edn::Keyword(name)) => Ok(Actor::keyword(name)),
+        Some(Edn::Symbol(name) | Edn::Text(name)) => Actor::named(name),
+        Some(other) => Err(format!("process {other}: must be a number or :nemesis")),
+        None => Err("a map without :process".to_owned()),
+    }
+}
+
+fn event_of(fields: Fields, process: ProcessId, line: u64) -> Result<Event, Flaw> {
+    Ok(Event {
         index: 0,
         time: match fields.time {
             Some(Edn::Int(nanos)) => u64::try_from(nanos).ok(),
             _ => None,
         },
-        process: ProcessId(process),
+        process,
         kind: kind_of(fields.kind.as_ref(), line)?,
         f: match fields.f {
             Some(Edn::Keyword(name) | Edn::Symbol(name) | Edn::Text(name)) => name,
@@ -117,7 +120,7 @@ fn event_of(form: Edn, line: u64) -> Result<Option<Event>, Flaw> {
         value: value_of(fields.value.unwrap_or(Edn::Nil), line)?,
         node: fields.node.filter(|node| *node != Edn::Nil).map(name_of),
         error: fields.error.filter(|error| *error != Edn::Nil).map(name_of),
-    }))
+    })
 }
 
 pub(super) fn kind_of(form: Option<&Edn>, line: u64) -> Result<EventKind, Flaw> {
@@ -168,65 +171,4 @@ pub(super) fn value_of(form: Edn, line: u64) -> Result<Value, Flaw> {
         }
         Edn::Map(_) => return Err(Flaw::at(line, "a map cannot be the value of an operation")),
     })
-}
-
-/// Writes events as Jepsen stores them: one map a line.
-///
-/// Read back, a completed read of nil says nothing, as Knossos has it, while here it means that the object was absent.
-pub fn write_edn(out: &mut impl Write, events: &[Event]) -> io::Result<()> {
-    for event in events {
-        write!(out, "{{:index {}", event.index)?;
-        if let Some(time) = event.time {
-            write!(out, ", :time {time}")?;
-        }
-        let (process, kind, f) = (event.process, event.kind, &event.f);
-        write!(out, ", :process {process}, :type :{kind}, :f :{f}")?;
-        if let Some(key) = &event.key {
-            write!(out, ", :key {}", quoted(key))?;
-        }
-        write!(out, ", :value ")?;
-        write_value(out, &event.value)?;
-        for (name, text) in [("node", &event.node), ("error", &event.error)] {
-            if let Some(text) = text {
-                write!(out, ", :{name} {}", quoted(text))?;
-            }
-        }
-        out.write_all(b"}\n")?;
-    }
-    Ok(())
-}
-
-fn write_value(out: &mut impl Write, value: &Value) -> io::Result<()> {
-    match value {
-        Value::Nil | Value::Bool(_) | Value::Int(_) => write!(out, "{value}"),
-        Value::Text(text) => out.write_all(quoted(text).as_bytes()),
-        Value::List(items) => {
-            out.write_all(b"[")?;
-            for (at, item) in items.iter().enumerate() {
-                if at > 0 {
-                    out.write_all(b" ")?;
-                }
-                write_value(out, item)?;
-            }
-            out.write_all(b"]")
-        }
-    }
-}
-
-/// Text as EDN writes it: only what must be escaped is.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            '\r' => quoted.push_str("\\r"),
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

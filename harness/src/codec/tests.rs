@@ -12,6 +12,15 @@ fn load(text: &str) -> LoadedHistory {
     load_as(text, None)
 }
 
+/// Reads a history from memory.
+fn read_bytes(
+    path: &Path,
+    bytes: &[u8],
+    format: Option<InputFormat>,
+) -> Result<LoadedHistory, CodecError> {
+    read_from(bytes, format).map_err(|flaw| flaw.in_file(path))
+}
+
 fn load_as(text: &str, format: Option<InputFormat>) -> LoadedHistory {
     read_bytes(Path::new("f"), text.as_bytes(), format).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -44,6 +53,11 @@ fn our_own_lines_come_back_as_they_were_written() {
 #[test]
 fn a_torn_last_line_is_a_warning_at_every_byte() {
     let text = format!("{INVOKE}\n{}", OK.replace("n2", "n\u{fc}"));
+    for end in 1..INVOKE.len() {
+        let loaded = read_bytes(Path::new("f"), &text.as_bytes()[..end], None).unwrap();
+        assert!(loaded.holds_nothing(), "cut at {end}");
+        assert_eq!(loaded.warnings, ["line 1, the last one, is torn and was left out"]);
+    }
     for end in INVOKE.len() + 2..text.len() {
         let loaded = read_bytes(Path::new("f"), &text.as_bytes()[..end], None).unwrap();
         assert_eq!(loaded.events.len(), 1, "cut at {end}");
@@ -87,11 +101,126 @@ fn the_order_of_the_file_counts_and_a_wrong_index_is_mentioned() {
 
 #[test]
 fn a_file_without_operations_is_an_empty_history() {
-    for text in ["", "\n\n  \n", "[]", "; nothing\n()", "[{:process :nemesis, :type :info, :f :x}]"]
-    {
+    for text in ["", "\n\n  \n", "[]", "; nothing\n()"] {
         let loaded = load(text);
-        assert!(loaded.events.is_empty());
-        assert_eq!(loaded.warnings, ["the file holds no operations"]);
+        assert!(loaded.events.is_empty() && loaded.holds_nothing(), "{text}");
+    }
+    let nemesis = load("[{:process :nemesis, :type :info, :f :x}]");
+    assert!(nemesis.events.is_empty() && !nemesis.holds_nothing());
+    assert_eq!(nemesis.warnings, ["the file holds no operations, only what the nemesis did"]);
+}
+
+#[test]
+fn a_log_without_operations_is_no_log() {
+    let text =
+        "2023-01-01 12:00:00,000 INFO [jepsen worker 3] jepsen.util: 3\t:invoke\t:read\tnil\n";
+    let error = read_bytes(Path::new("f"), text.as_bytes(), Some(InputFormat::JepsenLog));
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("none of its 1 lines has \"jepsen.util - \""), "{error}");
+}
+
+#[test]
+fn no_operation_vanishes_because_of_its_process() {
+    let loaded = load(&format!("{}\n", INVOKE.replace('3', "\"3\"")));
+    assert_eq!((loaded.events.len(), loaded.events[0].process.0), (1, 3));
+    let loaded =
+        load("{:process \"7\", :type :invoke, :f :read}{:process :8, :type :invoke, :f :read}");
+    let processes: Vec<u64> = loaded.events.iter().map(|event| event.process.0).collect();
+    assert_eq!(processes, [7, 8]);
+    let nemesis = INVOKE.replace('3', "\"nemesis\"");
+    let loaded = load(&format!("{nemesis}\n"));
+    assert_eq!((loaded.events.len(), loaded.passed_over), (0, 1));
+    let reason = "process \"c1\": must be a number or \"nemesis\"";
+    for text in [
+        format!("{INVOKE}\n{}\n", INVOKE.replace('3', "\"c1\"")),
+        "{:process 0 :type :invoke :f :read}\n{:process \"c1\" :type :invoke :f :read}".to_owned(),
+        "{:process 0 :type :invoke :f :read}\n{:process c1 :type :invoke :f :read}".to_owned(),
+        "INFO  jepsen.util - 0\t:invoke\t:read\tnil\nINFO  jepsen.util - c1\t:invoke\t:read\tnil\n"
+            .to_owned(),
+    ] {
+        assert_eq!(refusal(text.as_bytes()), format!("f:2: {reason}"), "{text}");
+    }
+}
+
+/// What Jepsen's `independent` tests store: two keys, and a cas.
+const INDEPENDENT: &str = "\
+{:process 0, :type :invoke, :f :write, :value [1 5]}
+{:process 0, :type :ok, :f :write, :value [1 5]}
+{:process 0, :type :invoke, :f :read, :value [\"a\" nil]}
+{:process 0, :type :ok, :f :read, :value [\"a\" 7]}
+{:process 0, :type :invoke, :f :cas, :value [1 [5 6]]}
+{:process 0, :type :info, :f :cas, :value :timed-out}
+";
+
+#[test]
+fn independent_values_are_split_into_key_and_value() {
+    let path = Path::new("f");
+    let mut loaded = load(INDEPENDENT);
+    assert!(loaded.looks_independent());
+    loaded.split_independent(path).unwrap();
+    let keys: Vec<Option<&str>> = loaded.events.iter().map(|event| event.key.as_deref()).collect();
+    assert_eq!(keys, [Some("1"), Some("1"), Some("a"), Some("a"), Some("1"), None]);
+    assert_eq!(loaded.events[2].value, Value::Nil);
+    assert_eq!(loaded.events[4].value, Value::List(vec![Value::Int(5), Value::Int(6)]));
+    assert_eq!(loaded.history(path).unwrap().operations()[2].key.as_deref(), Some("1"));
+    let error = loaded.split_independent(path).unwrap_err().to_string();
+    assert!(error.contains("f:1: the event has the key \"1\" already"), "{error}");
+    let mut plain = load("{:process 0, :type :invoke, :f :write, :value 5}");
+    let error = plain.split_independent(path).unwrap_err().to_string();
+    assert_eq!(error, "f:1: value 5: --independent needs [key value]");
+}
+
+#[test]
+fn only_what_can_hardly_be_anything_else_looks_independent() {
+    let looks = |text: &str| load(text).looks_independent();
+    assert!(looks("{:process 0 :type :invoke :f :read :value [1 nil]}"));
+    assert!(looks("{:process 0 :type :invoke :f :cas :value [1 [2 3]]}"));
+    for text in [
+        "{:process 0 :type :invoke :f :read :value nil}{:process 0 :type :ok :f :read :value [1 2]}",
+        "{:process 0 :type :invoke :f :write :value [1 2]}",
+        "{:process 0 :type :invoke :f :cas :value [1 2]}",
+        "{:process 0 :type :invoke :f :cas :value [[1 2] [3 4]]}",
+        "{:process 0 :type :invoke :f :cas :value [nil [3 4]]}",
+        "{:process 0 :type :invoke :f :read :value [1 nil]}{:process 1 :type :invoke :f :write :value 3}",
+        "{:process 0 :type :invoke :f :read :value [1 nil] :key 3}",
+        "{:process 0 :type :invoke :f :txn :value [1 nil]}",
+    ] {
+        assert!(!looks(text), "{text}");
+    }
+}
+
+#[test]
+fn an_update_whose_value_is_told_only_by_its_completion_has_that_value() {
+    let path = Path::new("f");
+    let loaded = load(
+        "{:process 0 :type :invoke :f :write :value nil}\n{:process 0 :type :ok :f :write :value 5}",
+    );
+    assert_eq!(loaded.history(path).unwrap().operations()[0].input, Value::Int(5));
+    let changed = load(
+        "{:process 0 :type :invoke :f :write :value 4}\n{:process 0 :type :ok :f :write :value 5}",
+    );
+    assert_eq!(
+        changed.history(path).unwrap_err().to_string(),
+        "f:2: `write` completes with value 5, but was invoked with 4 on line 1"
+    );
+}
+
+#[test]
+fn forms_that_only_clojure_has_are_passed_over_where_they_do_not_matter() {
+    let text =
+        r#"{:process 0 :type :invoke :f :read :value nil :a ##Inf :b ##NaN :c #"a\"}b\d" :d 1}"#;
+    assert_eq!(load(text).events.len(), 1);
+    let found = refusal(b"{:process 0 :type :ok :f :read :value ##Inf}");
+    assert!(found.contains("value ##Inf: only whole numbers"), "{found}");
+    assert!(refusal(b"{:process 0 :a #\"x").contains("the file ends within the text of line 1"));
+}
+
+#[test]
+fn a_time_of_another_kind_is_no_time() {
+    for time in ["1.5", "-3", "\"noon\"", "null"] {
+        let loaded =
+            load(&format!("{}\n", INVOKE.replace("\"time\":12", &format!("\"time\":{time}"))));
+        assert_eq!(loaded.events[0].time, None, "{time}");
     }
 }
 
@@ -155,17 +284,6 @@ fn bad_edn_is_named_with_line_and_reason() {
 }
 
 #[test]
-fn edn_that_was_written_is_read_again() {
-    let text = format!("{INVOKE}\n{OK}\n");
-    let mut events = load(&text).events;
-    events[0].value = Value::List(vec![Value::from("a\"b\\\n"), Value::Nil, Value::Bool(true)]);
-    let mut out = Vec::new();
-    write_edn(&mut out, &events).unwrap();
-    let again = load_as(&String::from_utf8(out).unwrap(), Some(InputFormat::Edn));
-    assert_eq!(again.events, events);
-}
-
-#[test]
 fn jepsen_logs_are_told_by_their_lines() {
     let text = "2014-11-20 INFO something.else - hello\n\
                 INFO  jepsen.util - 4\t:invoke\t:cas\t[1 3]\n\
@@ -186,10 +304,13 @@ fn jepsen_logs_are_told_by_their_lines() {
 fn key_value_runs_are_told_by_key_and_function() {
     let text = "{:process 9, :type :invoke, :f :get, :key \"0\", :value nil}\n\
                 {:process 9, :type :ok, :f :get, :key \"0\", :value \"x 9 0 y\"}\n";
-    let loaded = load(text);
-    assert_eq!(loaded.format, InputFormat::PorcupineKv);
-    assert_eq!(loaded.model_hint, Some(ModelKind::KeyValue));
-    assert_eq!(loaded.events[1].key.as_deref(), Some("0"));
+    for text in [text.to_owned(), format!("[{text}]"), format!("(\n{text})")] {
+        let loaded = load(&text);
+        assert_eq!(loaded.format, InputFormat::PorcupineKv);
+        assert_eq!(loaded.model_hint, Some(ModelKind::KeyValue));
+        assert_eq!(loaded.events[1].key.as_deref(), Some("0"));
+        assert!(loaded.nil_reads_unknown, "a get of nil says nothing");
+    }
 }
 
 #[test]

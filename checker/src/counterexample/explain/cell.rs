@@ -90,13 +90,16 @@ fn taken_twice(evidence: &Evidence<'_>, met: &Value) -> Option<Finding> {
     let blocked = evidence.blocked;
     let initial = evidence.job.options.initial.clone().unwrap_or_default();
     let written = evidence.begun().filter(|operation| left_by(operation) == Some(met)).count();
-    if blocked.f != "cas" || written + usize::from(initial == *met) != 1 {
+    // From a value to itself takes nothing.
+    let takes = blocked.f == "cas" && left_by(blocked).is_some();
+    if !takes || written + usize::from(initial == *met) != 1 {
         return None;
     }
     let other = evidence.core.iter().rev().find(|operation| {
         let completed = matches!(operation.outcome, Outcome::Ok(_))
             && operation.ret.is_some_and(|ret| ret < evidence.first);
-        completed && operation.id != blocked.id && from_of(operation) == Some(met)
+        let takes = from_of(operation) == Some(met) && left_by(operation).is_some();
+        completed && takes && operation.id != blocked.id
     })?;
     let sentence = format!(
         "{}'s {} and {}'s {}{} both succeeded, though the value became {} only once",

@@ -17,17 +17,26 @@ pub(super) fn model_named(name: &str) -> Result<ModelKind, String> {
 
 /// The model that the run's plan, the format or the functions imply.
 pub(super) fn model_of(path: &Path, loaded: &LoadedHistory) -> Result<ModelKind, String> {
-    planned(path).or(loaded.model_hint).or_else(|| by_functions(&functions(loaded))).ok_or_else(
-        || {
-            let functions: Vec<&str> = functions(loaded).into_iter().collect();
-            let models = ModelKind::ALL.map(ModelKind::name).join(", ");
-            let seen = match functions.as_slice() {
-                [] => "it has no operations".to_owned(),
-                some => format!("its functions are {}", some.join(", ")),
-            };
-            format!("cannot tell the model: {seen}; give --model, one of {models}")
-        },
-    )
+    let functions = functions(loaded);
+    let planned = planned(path).filter(|model| is_of_run(path) || knows_all(*model, &functions));
+    planned.or(loaded.model_hint).or_else(|| by_functions(&functions)).ok_or_else(|| {
+        let functions: Vec<&str> = functions.into_iter().collect();
+        let models = ModelKind::ALL.map(ModelKind::name).join(", ");
+        let seen = match functions.as_slice() {
+            [] => "it has no operations".to_owned(),
+            some => format!("its functions are {}", some.join(", ")),
+        };
+        format!("cannot tell the model: {seen}; give --model, one of {models}")
+    })
+}
+
+/// Whether the file is the history that a plan beside it is about.
+fn is_of_run(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "history.jsonl")
+}
+
+fn knows_all(model: ModelKind, functions: &BTreeSet<&str>) -> bool {
+    functions.iter().all(|f| model.functions().contains(f))
 }
 
 fn functions(loaded: &LoadedHistory) -> BTreeSet<&str> {
@@ -50,7 +59,6 @@ fn by_functions(functions: &BTreeSet<&str>) -> Option<ModelKind> {
         return Some(ModelKind::Register);
     }
     let telling = functions.iter().any(|f| *f != "read");
-    let knows_all = |model: &ModelKind| functions.iter().all(|f| model.functions().contains(f));
     // A lone `append` may be of a list or of text; the list has no other function to tell by, so it comes first.
     let order = [
         ModelKind::Register,
@@ -61,7 +69,7 @@ fn by_functions(functions: &BTreeSet<&str>) -> Option<ModelKind> {
         ModelKind::Mutex,
         ModelKind::MultiRegister,
     ];
-    order.into_iter().find(knows_all).filter(|_| telling)
+    order.into_iter().find(|model| knows_all(*model, functions)).filter(|_| telling)
 }
 
 #[cfg(test)]

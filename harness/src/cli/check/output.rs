@@ -7,8 +7,10 @@ use rashomon_checker::check::Validity;
 use serde::Serialize;
 
 use super::Checked;
+use crate::visible::visible;
 
-/// For people: `FILE: valid (58 operations, 0 crashed, 0.001 s)`, then the reason if there is one.
+/// For people: `FILE: valid (58 operations, 0 crashed, 0.001 s)`, then the reason if there is one. One line, whatever
+/// keys and values are made of.
 pub(super) fn line(file: &Path, checked: &Checked) -> String {
     let report = &checked.report;
     let verdict = match report.validity {
@@ -17,13 +19,14 @@ pub(super) fn line(file: &Path, checked: &Checked) -> String {
         Validity::Unknown => "unknown",
     };
     let reason = report.reason.as_ref().map(|reason| format!(" {reason}")).unwrap_or_default();
-    format!(
+    let line = format!(
         "{}: {verdict} ({} operations, {} crashed, {:.3} s){reason}",
         file.display(),
         report.operations,
         report.crashed,
         checked.seconds
-    )
+    );
+    visible(&line)
 }
 
 /// For programs. `valid` is true, false or "unknown".
@@ -48,6 +51,12 @@ pub(super) fn json(file: &Path, checked: &Checked) -> String {
         warnings: &checked.loaded.warnings,
     };
     serde_json::to_string(&record).expect("a record of text and numbers has a JSON form")
+}
+
+/// For programs: a file that has no verdict, and why.
+pub(super) fn json_without_verdict(file: &Path, reason: &str) -> String {
+    let file = file.display().to_string();
+    serde_json::json!({ "file": file, "valid": "unknown", "reason": reason }).to_string()
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,104 @@
+//! Jepsen's `independent` histories: many objects in one history, with `[key value]` where a value would stand.
+//!
+//! Nothing in such a file says that it is one, and taken for a history of pairs it is almost always impossible. So it is
+//! split only where somebody says so, and what looks like one is not judged otherwise.
+
+use rashomon_checker::Value;
+use rashomon_checker::history::{Event, EventKind};
+
+use crate::codec::LoadedHistory;
+use crate::codec::error::Flaw;
+
+/// Functions whose values a split could be about.
+const FUNCTIONS: [&str; 5] = ["read", "write", "cas", "add", "append"];
+
+/// Whether the history looks as if its values were keys with values: each is a pair, and some pair cannot well be
+/// anything else.
+pub(super) fn looks_independent(events: &[Event]) -> bool {
+    let mut told = false;
+    for event in events {
+        let says_value = matches!(event.kind, EventKind::Invoke | EventKind::Ok);
+        if event.key.is_some() || !FUNCTIONS.contains(&event.f.as_str()) {
+            return false;
+        }
+        if !says_value || event.value.is_nil() {
+            continue;
+        }
+        let Some([key, value]) = event.value.as_list() else { return false };
+        told = told || tells(event, key, value);
+    }
+    told
+}
+
+/// A read is invoked with a value that is not known yet; a compare-and-set takes a pair, not a value and a pair.
+fn tells(event: &Event, key: &Value, value: &Value) -> bool {
+    let plain = !key.is_nil() && key.as_list().is_none();
+    match (event.kind, event.f.as_str()) {
+        (EventKind::Invoke, "read") => plain && value.is_nil(),
+        (EventKind::Invoke, "cas") => plain && value.as_list().is_some_and(|pair| pair.len() == 2),
+        _ => false,
+    }
+}
+
+/// Takes every value apart into the event's key and value.
+pub(super) fn split(loaded: &mut LoadedHistory) -> Result<(), Flaw> {
+    let lines = &loaded.lines;
+    for (event, line) in loaded.events.iter_mut().zip(lines) {
+        if let Some(key) = &event.key {
+            let reason = format!("the event has the key {key:?} already: leave --independent out");
+            return Err(Flaw::at(*line, reason));
+        }
+        let unknown = matches!(event.kind, EventKind::Info | EventKind::Fail);
+        match std::mem::take(&mut event.value) {
+            Value::List(mut pair) if pair.len() == 2 => {
+                event.value = pair.pop().unwrap_or_default();
+                event.key = pair.pop().as_ref().map(name_of);
+            }
+            // A completion without a value is of the object that was invoked.
+            Value::Nil if event.kind != EventKind::Invoke => {}
+            _ if unknown => {}
+            other => {
+                let reason = format!("value {other}: --independent needs [key value]");
+                return Err(Flaw::at(*line, reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The key as text, such that different keys stay different.
+fn name_of(key: &Value) -> String {
+    match key {
+        Value::Text(text) if is_word(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether text cannot be mistaken for another kind of value.
+fn is_word(text: &str) -> bool {
+    let reserved = matches!(text, "nil" | "true" | "false");
+    !reserved && text.starts_with(|first: char| first.is_alphabetic() || first == '/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_keys_have_different_names() {
+        let keys = [
+            Value::Int(1),
+            Value::from("1"),
+            Value::from("k1"),
+            Value::Nil,
+            Value::from("nil"),
+            Value::from("\"1\""),
+            Value::from("[1]"),
+            Value::List(vec![Value::Int(1)]),
+        ];
+        let names: std::collections::BTreeSet<String> = keys.iter().map(name_of).collect();
+        assert_eq!(names.len(), keys.len(), "{names:?}");
+        assert_eq!(name_of(&Value::Int(1)), "1");
+        assert_eq!(name_of(&Value::from("k1")), "k1");
+    }
+}
