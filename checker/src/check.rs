@@ -68,6 +68,9 @@ pub struct CheckOptions<'a> {
     pub failed_cas_observed: bool,
 }
 
+/// The reason where [`CheckOptions::should_stop`] ended the search.
+const TOLD_TO_STOP: &str = "the search was told to stop";
+
 /// What a check found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckReport {
@@ -86,6 +89,16 @@ pub struct CheckReport {
     pub configurations: u64,
     /// For an invalid history: what to show a person.
     pub counterexample: Option<Counterexample>,
+}
+
+impl CheckReport {
+    /// Says why the search was told to stop, if it was: only the caller knows. Where it ended for another reason (memory),
+    /// that stays.
+    pub fn name_the_stop(&mut self, cause: &str) {
+        if let Some(reason) = &mut self.reason {
+            *reason = reason.replace(TOLD_TO_STOP, cause);
+        }
+    }
 }
 
 /// Why nothing could be checked: the history does not fit the model.

@@ -15,7 +15,7 @@ use crate::history::Operation;
 use crate::model::Object;
 use crate::search::{Budget, Findings, KeyOp, Outcome, Problem, Stop, Tuning, search};
 
-use super::ModelKind;
+use super::{ModelKind, TOLD_TO_STOP};
 
 /// Configurations that looking for the frontier may visit for each operation, beside [`FRONTIER_CONFIGURATIONS_MIN`].
 const FRONTIER_CONFIGURATIONS_SHARE: u64 = 4;
@@ -290,7 +290,7 @@ fn unknown<O>(undecided: &[(&Key<O>, Stop)], keys: usize, memory_bytes_max: usiz
     let cause = if out_of_memory {
         format!("the memory budget of {} MiB is used up", memory_bytes_max >> 20)
     } else {
-        "the search was told to stop".to_owned()
+        TOLD_TO_STOP.to_owned()
     };
     let (first, _) = undecided[0];
     format!(

@@ -168,11 +168,11 @@ fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
         }
         Err(_) => return Err(Failure::Internal("the checker panicked".to_owned())),
     };
-    if report.reason.is_some() && (options.should_stop)() {
-        report.reason = report.reason.map(|reason| {
-            let limit = format!("the time limit of {} s is over", args.time_limit.as_secs_f64());
-            reason.replace("the search was told to stop", &limit)
-        });
+    if (options.should_stop)() {
+        report.name_the_stop(&format!(
+            "the time limit of {} s is over",
+            args.time_limit.as_secs_f64()
+        ));
     }
     if loaded.holds_nothing() {
         report.validity = Validity::Unknown;

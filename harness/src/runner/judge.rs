@@ -15,9 +15,6 @@ use super::coverage::{Coverage, Evidence};
 use crate::plan::{Plan, SCHEMA_VERSION};
 use crate::verdict::{Commands, OutcomeCounts, VerdictRecord};
 
-/// The checker's words where it was told to stop: it does not know why. Memory that was used up it tells in others.
-const TOLD_TO_STOP: &str = "the search was told to stop";
-
 /// What the checker said, and how long it took.
 pub(super) struct Checked {
     report: CheckReport,
@@ -44,25 +41,12 @@ pub(super) fn check_history(
         failed_cas_observed: false,
     };
     let mut report = check(history, model, &options)?;
-    // Looked at once: the clock runs on.
-    let cause = if interrupted() {
-        Some("checking was stopped by a signal".to_owned())
+    if interrupted() {
+        report.name_the_stop("checking was stopped by a signal");
     } else if out_of_time() {
-        Some(format!("checking took longer than {} s", plan.check_time_limit_s))
-    } else {
-        None
-    };
-    if let Some(cause) = cause {
-        name_the_cause(&mut report, &cause);
+        report.name_the_stop(&format!("checking took longer than {} s", plan.check_time_limit_s));
     }
     Ok(Checked { report, seconds: started.elapsed().as_secs_f64() })
-}
-
-/// Says why the checker was told to stop, if it was.
-fn name_the_cause(report: &mut CheckReport, cause: &str) {
-    if let Some(reason) = &mut report.reason {
-        *reason = reason.replace(TOLD_TO_STOP, cause);
-    }
 }
 
 /// Puts everything that is known about a run into its verdict.

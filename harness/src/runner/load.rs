@@ -7,9 +7,10 @@
 //!     |             what they know of each other: the board
 //! ```
 //!
-//! Each client has its own generator and does one operation at a time, so that the seed decides what it does. After an `info` its process number is retired (the next one is higher by
-//! the number of clients, so numbers never meet), it starts over with fresh connections, and its stream goes on. Now and then a client
-//! follows its own acknowledged write with a read of the same object from another node: that is where a stale read hides.
+//! Each client has its own generator and does one operation at a time, so that the seed decides what it does. After an
+//! `info` its process number is retired (the next one is higher by the number of clients, so numbers never meet), it starts
+//! over with fresh connections, and its stream goes on. Now and then a client follows its own acknowledged write with a
+//! read of the same object from another node: that is where a stale read hides.
 //!
 //! Clients run on threads of their own, so that proxy and nemesis cannot delay the moment at which an answer is seen.
 

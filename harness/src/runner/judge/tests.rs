@@ -102,7 +102,7 @@ fn a_search_that_ran_out_comes_before_other_reasons() {
 fn only_a_search_that_was_told_to_stop_is_told_with_the_cause() {
     let reason = |reason: &str| {
         let mut report = checked(Validity::Unknown, Some(reason)).report;
-        name_the_cause(&mut report, "checking took longer than 60 s");
+        report.name_the_stop("checking took longer than 60 s");
         report.reason.unwrap()
     };
     let stopped = reason("the search was told to stop: 2 of 9 objects undecided");
