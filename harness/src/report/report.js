@@ -203,7 +203,7 @@
 
   // Wide drawings begin at their left end, but what matters may be further right.
   const showFailure = () => {
-    for (const mark of document.querySelectorAll(".op.blocked .bar, .timeline .failure")) {
+    for (const mark of document.querySelectorAll(".op.blocked, .timeline .failure")) {
       const box = mark.closest(".scroll");
       if (!box) continue;
       const [inner, outer] = [mark.getBoundingClientRect(), box.getBoundingClientRect()];

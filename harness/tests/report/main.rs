@@ -163,6 +163,24 @@ fn a_counterexample_is_drawn_and_told() {
 
 /// The checker's own counterexample of a recorded history, not one made up to suit the page.
 #[test]
+fn what_stands_out_is_seen_without_scrolling() {
+    for run in [samples::stale_read(), samples::own_stale_read()] {
+        let page = tags(&report::render(&run));
+        let number = |tag: &Tag, name: &str| tag.attribute(name).unwrap().parse::<f64>().unwrap();
+        let picture = page.iter().find(|tag| tag.has_class("picture")).unwrap();
+        // The page's column without the names of the rows.
+        assert!(number(picture, "width") <= 1_050.0, "{picture:?}");
+        let badge = |sign: char| {
+            let badges = page.iter().filter(|tag| tag.has_class("badge"));
+            let tag = badges.into_iter().find(|tag| tag.text.starts_with(sign)).unwrap();
+            (number(tag, "y"), number(tag, "x"), tag.text.chars().count() as f64 * 7.0)
+        };
+        let ((row, x, width), (blocked_row, blocked_x, _)) = (badge('▲'), badge('✕'));
+        assert!(row != blocked_row || x + width < blocked_x, "{x} + {width} runs into {blocked_x}");
+    }
+}
+
+#[test]
 fn what_the_checker_finds_is_drawn() {
     let mut run = samples::stale_read();
     let history = History::from_events(&run.history).unwrap();

@@ -389,6 +389,37 @@ pub(crate) fn stale_read() -> RunRecord {
     RunRecord { plan, history, faults, verdict }
 }
 
+/// A client that does not read its own write: both stand out in one row, and long gaps lie between small bars.
+pub(crate) fn own_stale_read() -> RunRecord {
+    let plan = plan("register", 3, 3);
+    let links = ["n1>n2", "n1>n3", "n2>n1", "n3>n1"];
+    let faults = fault(0, "partition-leader-alone", (1_170, 1_280), &["n1"], &links);
+    let cas = |from: i64, to: i64| ("cas", Value::List(vec![from.into(), to.into()]));
+    let mut load = Load::default();
+    load.op((9, 2), ("write", 970.into()), ok(970), (1_137_800, Some(1_139_700)));
+    load.op((7, 3), cas(970, 978), ok(978), (1_147_200, Some(1_148_900)));
+    load.op((7, 3), cas(978, 998), ok(998), (1_165_100, Some(1_166_300)));
+    load.op((18, 2), ("write", 1_099.into()), ok(1_099), (1_469_800, Some(1_471_000)));
+    load.op((18, 1), ("read", Value::Nil), ok(998), (1_471_005, Some(1_476_600)));
+    let (history, shown) = load.record();
+    let mut verdict = verdict(&plan, &shown, &faults);
+    let step = |at: usize, state: &str| Step { op: shown[at].id, state: state.to_owned() };
+    refute(&mut verdict, Counterexample {
+        model: ModelKind::CasRegister,
+        key: Some("k7".to_owned()),
+        blocked: shown[4].id,
+        contradicts: Some(shown[3].id),
+        linearization: vec![step(0, "970"), step(1, "978"), step(2, "998"), step(3, "1099")],
+        initial_state: "nil".to_owned(),
+        why: "In every order of the other operations shown the value is 1099.".to_owned(),
+        minimal: true,
+        sentence: "p18 read k7 = 998, but p18's write of 1099 had completed 5 us before the read began."
+            .to_owned(),
+        operations: shown,
+    });
+    RunRecord { plan, history, faults, verdict }
+}
+
 /// A clean run through twelve faults, overlapping, one of which did not bite and one of which has no proven end.
 pub(crate) fn twelve_faults() -> RunRecord {
     let mut plan = plan("append", 5, 7);
@@ -652,6 +683,7 @@ pub(crate) fn without_times() -> RunRecord {
 pub(crate) fn all() -> Vec<(&'static str, RunRecord)> {
     vec![
         ("stale-read", stale_read()),
+        ("own-stale-read", own_stale_read()),
         ("twelve-faults", twelve_faults()),
         ("unknown", unknown()),
         ("forty-operations", forty_operations()),

@@ -49,8 +49,8 @@ pub(super) struct Need {
 /// A gap that was cut out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Break {
-    pub(super) x1: f64,
-    pub(super) x2: f64,
+    /// Place of the event that follows it.
+    pub(super) next: f64,
     /// Nanoseconds that the gap lasts.
     pub(super) lasts: u64,
 }
@@ -104,7 +104,7 @@ impl Axis {
             .into_iter()
             .map(|index| {
                 let (before, after) = (points[index], points[index + 1]);
-                Break { x1: before.x, x2: after.x, lasts: after.time - before.time }
+                Break { next: after.x, lasts: after.time - before.time }
             })
             .collect();
         Self { points, breaks, start: left, end, timed: has_times }
@@ -225,10 +225,7 @@ mod tests {
         let x: Vec<f64> = axis.points.iter().map(|point| point.x).collect();
         assert_eq!(x, [10.0, 110.0, 210.0, 268.0, 468.0]);
         assert_eq!(axis.breaks.len(), 1);
-        assert_eq!(
-            (axis.breaks[0].x1, axis.breaks[0].x2, axis.breaks[0].lasts),
-            (210.0, 268.0, 49_800)
-        );
+        assert_eq!((axis.breaks[0].next, axis.breaks[0].lasts), (268.0, 49_800));
         assert_eq!((axis.of_time(150), axis.of_time(25_100)), (160.0, 239.0));
         assert_eq!((axis.of_time(60_000), axis.of_position(2)), (468.0, 210.0));
     }

@@ -55,8 +55,8 @@ pub(super) struct Placed<'a> {
     pub(super) open: bool,
     pub(super) label: String,
     pub(super) label_inside: bool,
-    /// What is written above an operation that stands out.
-    pub(super) badge: Option<String>,
+    /// What is written above an operation that stands out, and where that begins.
+    pub(super) badge: Option<(String, f64)>,
     /// Its number in the order that was found, from 1.
     pub(super) step: Option<usize>,
 }
@@ -163,13 +163,11 @@ fn fitted_axis(
         needs.extend(step_needs(slots, &bare));
         Axis::new(&intervals, &needs, left, width)
     };
-    let axis = with_scale(width);
-    let overflow = axis.end + MARGIN - PICTURE_WIDTH.max(left + width);
-    if overflow <= 0.0 {
-        return axis;
-    }
-    // Below half of the scale the picture would rather be scrolled than squeezed.
-    with_scale((width - overflow).max(width / 2.0))
+    let column = PICTURE_WIDTH.max(left + width);
+    // Below a third of the scale the picture would rather be scrolled than squeezed.
+    let scales = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.33];
+    let mut axes = scales.into_iter().map(|scale| with_scale(scale * width));
+    axes.find(|axis| axis.end + MARGIN <= column).unwrap_or_else(|| with_scale(width))
 }
 
 /// Width of a label.
@@ -199,6 +197,21 @@ fn badge(example: &Counterexample, operation: &Operation) -> Option<String> {
             None => "▲ contradicted".to_owned(),
         }),
     }
+}
+
+/// The blocked operation, where it comes after another one in the same row and has a badge there too.
+fn before_blocked<'a>(example: &'a Counterexample, operation: &Operation) -> Option<&'a Operation> {
+    let blocked = example.operations.iter().find(|other| other.id == example.blocked)?;
+    (blocked.process == operation.process && operation.call < blocked.call).then_some(blocked)
+}
+
+/// Where a badge begins: above its operation, or further left, where it would meet the next one or leave the drawing.
+fn badge_x(example: &Counterexample, operation: &Operation, badge: &str, axis: &Axis) -> f64 {
+    let limit = match before_blocked(example, operation) {
+        Some(blocked) => axis.of_position(blocked.call),
+        None => axis.end + MARGIN,
+    };
+    axis.of_position(operation.call).min(limit - MARGIN - text_width(badge))
 }
 
 /// By how much an operation ended before the blocked one began, and what to call that one.
@@ -249,7 +262,16 @@ fn label_needs(example: &Counterexample, shown: &[&Operation], bare: &Axis) -> V
         };
         needs.push(need);
         if let Some(badge) = badge(example, operation) {
-            needs.push(Need { from: operation.call, to, width: text_width(&badge) + MARGIN });
+            let width = text_width(&badge) + MARGIN;
+            needs.push(match before_blocked(example, operation) {
+                Some(blocked) => {
+                    // It may grow to the left instead, as far as the names of the rows.
+                    let from = bare.points[0].position;
+                    let width = width + MARGIN + NAMES_WIDTH - bare.start;
+                    Need { from, to: Some(blocked.call), width }
+                }
+                None => Need { from: operation.call, to, width },
+            });
         }
         let end = operation.ret.unwrap_or(operation.call);
         needs.push(Need { from: end, to: None, width: TAIL_WIDTH });
@@ -351,7 +373,10 @@ fn place<'a>(
                 open: operation.ret.is_none(),
                 label_inside: holds(axis, operation, text_width(&label) + MARGIN),
                 label,
-                badge: badge(example, operation),
+                badge: badge(example, operation).map(|badge| {
+                    let x = badge_x(example, operation, &badge, axis);
+                    (badge, x)
+                }),
                 step: numbers.get(&operation.id).copied(),
             }
         })

@@ -19,6 +19,8 @@ const ROWS_MAX_ROOMY: usize = 8;
 const STRIP_HEIGHT: f64 = 30.0;
 const AXIS_HEIGHT: f64 = 38.0;
 const POINT_RADIUS: f64 = 9.0;
+/// Distance of a break from the event that follows it.
+const BREAK_MARGIN: f64 = 14.0;
 const TIP_CHARS_MAX: usize = 400;
 
 /// The heights at which the parts of a picture begin, and those of the parts of a row.
@@ -87,7 +89,7 @@ pub(super) fn draw(layout: &Layout<'_>, description: &str) -> Markup {
     }
     arrow(&mut svg, layout, &heights);
     for placed in &layout.operations {
-        bar(&mut svg, placed, &heights, layout.width);
+        bar(&mut svg, placed, &heights);
     }
     strip(&mut svg, layout, &heights);
     for step in &layout.steps {
@@ -164,7 +166,8 @@ fn lanes(svg: &mut Markup, layout: &Layout<'_>, heights: &Heights) {
 /// Two wavy edges across all rows, and what lies between them is left out.
 fn breaks(svg: &mut Markup, layout: &Layout<'_>, heights: &Heights) {
     for gap in &layout.axis.breaks {
-        let middle = f64::midpoint(gap.x1, gap.x2);
+        // At its right end: labels grow into it from the left.
+        let middle = gap.next - BREAK_MARGIN;
         svg.tag("g").class("break").open();
         let tip = format!("{} in which nothing shown here begins or ends", units::span(gap.lasts));
         let height = heights.strip - heights.rows;
@@ -190,7 +193,7 @@ fn stem(svg: &mut Markup, step: &PlacedStep<'_>, heights: &Heights) {
     svg.tag("line").class("stem").ends(step.x, top, step.x, heights.strip).empty();
 }
 
-fn bar(svg: &mut Markup, placed: &Placed<'_>, heights: &Heights, right: f64) {
+fn bar(svg: &mut Markup, placed: &Placed<'_>, heights: &Heights) {
     let operation = placed.operation;
     let role = match placed.role {
         Role::Plain => "",
@@ -212,9 +215,8 @@ fn bar(svg: &mut Markup, placed: &Placed<'_>, heights: &Heights, right: f64) {
     let x = if placed.label_inside || placed.open { placed.x1 + 8.0 } else { placed.x2 + 7.0 };
     let class = if placed.label_inside || placed.open { "op-label" } else { "op-label outside" };
     svg.tag("text").class(class).at(x, heights.bar_middle(placed.row) + 4.0).text(&placed.label);
-    if let Some(badge) = &placed.badge {
-        let x = placed.x1.min(right - text_width(badge));
-        svg.tag("text").class("badge").at(x, y - 5.0).text(badge);
+    if let Some((badge, x)) = &placed.badge {
+        svg.tag("text").class("badge").at(*x, y - 5.0).text(badge);
     }
     svg.close("g").close("a");
 }
@@ -332,7 +334,7 @@ struct Tick {
 
 fn ticks(layout: &Layout<'_>) -> Vec<Tick> {
     let points = &layout.axis.points;
-    let after_break = |x: f64| layout.axis.breaks.iter().any(|gap| (gap.x2 - x).abs() < 0.1);
+    let after_break = |x: f64| layout.axis.breaks.iter().any(|gap| (gap.next - x).abs() < 0.1);
     let is_base: Vec<bool> = points
         .iter()
         .enumerate()
