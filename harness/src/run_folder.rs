@@ -37,7 +37,7 @@ pub struct RunFolder {
 #[derive(Debug, thiserror::Error)]
 pub enum RunFolderError {
     /// The folder cannot be made: a bad `--out`, a missing permission, a full disk.
-    #[error("cannot create run folder {path}: {source}")]
+    #[error("cannot create run folder {path}: {source}; --out names another place")]
     Create {
         /// The folder.
         path: PathBuf,

@@ -20,13 +20,13 @@
 //!
 //! Invariants:
 //! - One node a data directory, one incarnation a start, and the same members for ever; a log that was there once is
-//!   never replaced by an empty one ([`identity`]).
+//!   never replaced by an empty one (`identity.rs`).
 //! - After a failure of the disk nothing is acknowledged and the node ends ([`NodeError::Wal`]).
 //! - Every queue is bounded, by its own size or by what clients and the log may hold; see there.
 //!
 //! Caveats: memory grows with the log and the history of keys (neither is compacted yet); while a range over very many
-//! keys is copied, writes wait; connections are neither encrypted nor authenticated, which
-//! is why addresses should be loopback ones.
+//! keys is copied, writes wait; connections are neither encrypted nor authenticated, which is why addresses should be
+//! loopback ones.
 
 use std::collections::BTreeMap;
 use std::future::Future;

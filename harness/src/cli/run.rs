@@ -26,8 +26,9 @@ Examples:
   rashomon run --seed 4711                       the same operations and the same schedule of faults again
   rashomon run --faults none --format json       for scripts
 
-stdout has the result, stderr the progress. First Ctrl-C: stop the load, heal, check, report; before there is load, stop
-at once. Second: stop at once.";
+stdout has the result, stderr the progress.
+First Ctrl-C: stop the load, heal, check, report; before there is load, stop at once.
+Second: stop at once.";
 
 /// Arguments of `rashomon run`.
 #[derive(Debug, clap::Args)]

@@ -282,9 +282,15 @@ impl Fault {
         )
     }
 
-    /// Whether it may leave no process that runs, so that another such fault would find nothing to hit.
+    /// Whether it needs the processes for itself: it may leave none that runs, so that another fault would find nothing to
+    /// hit, or it is about an election among those that are left.
     pub(super) const fn is_wide(self) -> bool {
-        matches!(self, Self::Kill(Aim::Majority | Aim::All) | Self::Pause(Aim::Majority | Aim::All))
+        matches!(
+            self,
+            Self::Kill(Aim::Majority | Aim::All)
+                | Self::Pause(Aim::Majority | Aim::All)
+                | Self::Laggard
+        )
     }
 }
 
