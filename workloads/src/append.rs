@@ -7,7 +7,7 @@
 use rashomon_checker::check::ModelKind;
 
 use crate::mix::Mix;
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 use crate::{Board, Generator, Invocation, Place, Shape, Workload};
 
 /// The workload.
@@ -46,10 +46,15 @@ impl Workload for Append {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Append,
     Read,
+}
+
+impl stream::Kind for Kind {
+    const READ: Self = Self::Read;
+    const WRITE: Self = Self::Append;
 }
 
 /// With at most 150 operations a key, this keeps lists at about 60 elements.
@@ -63,10 +68,8 @@ impl Generator for AppendGenerator {
     fn next(&mut self, board: &mut Board) -> Invocation {
         let step = self.stream.step(board);
         match step.kind {
-            Kind::Append if !step.watches => {
-                Invocation { f: "append", key: step.key, value: step.value }
-            }
-            Kind::Append | Kind::Read => Invocation::read(step.key),
+            Kind::Append => Invocation { f: "append", key: step.key, value: step.value },
+            Kind::Read => Invocation::read(step.key),
         }
     }
 }

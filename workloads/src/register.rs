@@ -8,7 +8,7 @@ use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
 
 use crate::mix::Mix;
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 use crate::{Board, Generator, Invocation, Place, Shape, Workload};
 
 /// The workload.
@@ -47,11 +47,16 @@ impl Workload for Register {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Read,
     Write,
     Cas,
+}
+
+impl stream::Kind for Kind {
+    const READ: Self = Self::Read;
+    const WRITE: Self = Self::Write;
 }
 
 static MIX: Mix<Kind, 3> = Mix::new([(Kind::Read, 45), (Kind::Write, 35), (Kind::Cas, 20)]);
@@ -66,7 +71,6 @@ impl Generator for RegisterGenerator {
         let (key, value) = (step.key, step.value);
         match (step.kind, board.latest(&key).cloned()) {
             (Kind::Read, _) => Invocation::read(key),
-            _ if step.watches => Invocation::read(key),
             (Kind::Cas, Some(from)) => {
                 Invocation { f: "cas", key, value: Value::List(vec![from, value]) }
             }

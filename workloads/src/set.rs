@@ -6,7 +6,7 @@
 use rashomon_checker::check::ModelKind;
 
 use crate::mix::Mix;
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 use crate::{Board, Generator, Invocation, Place, Shape, Workload};
 
 /// The workload.
@@ -43,10 +43,15 @@ impl Workload for Set {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Add,
     Read,
+}
+
+impl stream::Kind for Kind {
+    const READ: Self = Self::Read;
+    const WRITE: Self = Self::Add;
 }
 
 /// With at most 150 operations a key, this keeps sets below about 100 elements.
@@ -60,8 +65,8 @@ impl Generator for SetGenerator {
     fn next(&mut self, board: &mut Board) -> Invocation {
         let step = self.stream.step(board);
         match step.kind {
-            Kind::Add if !step.watches => Invocation { f: "add", key: step.key, value: step.value },
-            Kind::Add | Kind::Read => Invocation::read(step.key),
+            Kind::Add => Invocation { f: "add", key: step.key, value: step.value },
+            Kind::Read => Invocation::read(step.key),
         }
     }
 }

@@ -9,10 +9,18 @@ use rashomon_checker::Value;
 
 use crate::key_space::{KeySpace, slack};
 use crate::mix::Mix;
-use crate::{Board, Place};
+use crate::{Board, Leaning, Place};
 
-/// Out of 100 operations of a client that watches, those that are reads in any case.
-const WATCH_PERCENT: u32 = 85;
+/// Out of 100 operations of a client that leans to one kind, those that are of that kind in any case.
+const LEANING_PERCENT: u32 = 85;
+
+/// The operations of a workload.
+pub(crate) trait Kind: Copy + PartialEq + 'static {
+    /// The one that looks.
+    const READ: Self;
+    /// The plainest one that does not.
+    const WRITE: Self;
+}
 
 /// The stream of one client; `K` is the workload's kinds of operations.
 #[derive(Debug)]
@@ -32,11 +40,9 @@ pub(crate) struct Step<K> {
     pub(crate) key: String,
     /// A value that no other position of any client has.
     pub(crate) value: Value,
-    /// The client only looks, whatever the kind.
-    pub(crate) watches: bool,
 }
 
-impl<K: Copy, const N: usize> Stream<K, N> {
+impl<K: Kind, const N: usize> Stream<K, N> {
     /// The stream of the client at `place`, with keys that begin with `prefix`.
     pub(crate) fn new(place: Place, prefix: &'static str, mix: &'static Mix<K, N>) -> Self {
         // The keys come from a stream of the seed that all clients share, the rest from one of the client's own.
@@ -56,7 +62,7 @@ impl<K: Copy, const N: usize> Stream<K, N> {
         loop {
             let slot = KeySpace::draw(&mut self.rng);
             let kind = self.mix.pick(&mut self.rng);
-            let watches = self.rng.random_range(0..100) < WATCH_PERCENT && self.place.watches;
+            let leans = self.rng.random_range(0..100) < LEANING_PERCENT;
             let here = self.next;
             self.next += 1;
             if here == position {
@@ -64,7 +70,12 @@ impl<K: Copy, const N: usize> Stream<K, N> {
                 board.touch(&key);
                 let value = position * self.place.clients + self.place.client + 1;
                 let value = Value::Int(i64::try_from(value).unwrap_or(i64::MAX));
-                return Step { kind, key, value, watches };
+                let kind = match self.place.leaning {
+                    Leaning::Reads if leans => K::READ,
+                    Leaning::Writes if leans && kind == K::READ => K::WRITE,
+                    _ => kind,
+                };
+                return Step { kind, key, value };
             }
         }
     }

@@ -1,9 +1,10 @@
 //! The clients of a run, working side by side.
 //!
 //! ```text
-//! generator -> client 0 (stays at n1, mostly reads) -> record, perform, record, observe
-//! generator -> client 1 (stays at n2, mostly reads) -> ...
-//! generator -> client 3 (roams)                     -> ...
+//! generator -> client 0 (stays at n1, mostly reads)  -> record, perform, record, observe
+//! generator -> client 1 (stays at n2, mostly reads)  -> ...
+//! generator -> client 3 (stays at n1, mostly writes) -> ...
+//! generator -> client 6 (roams)                      -> ...
 //!     |             what they know of each other: the board
 //! ```
 //!
@@ -21,7 +22,7 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use rashomon_checker::history::ProcessId;
-use rashomon_workloads::{Board, Generator, Invocation, Place, Workload};
+use rashomon_workloads::{Board, Generator, Invocation, Leaning, Place, Workload};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -108,7 +109,7 @@ pub(super) fn workers(
                 seed: plan.seed.derive("workload").0,
                 client: number as u64,
                 clients: plan.concurrency as u64,
-                watches: routing.stays(),
+                leaning: routing.leaning(),
             };
             Worker {
                 shared: Arc::clone(shared),
@@ -194,9 +195,11 @@ impl Worker {
         }
     }
 
-    /// Now and then reads what was just written, from another node.
+    /// Now and then reads what was just written, from another node. One that stays to write does not: where the others
+    /// wait for a new leader, so would it, and miss what the old one still acknowledges.
     async fn probe(&mut self, written: &Invocation, node: usize) -> Result<(), RunError> {
-        if self.rng.random_range(0..100) < PROBE_PERCENT {
+        let moves = self.routing.leaning() != Leaning::Writes;
+        if moves && self.rng.random_range(0..100) < PROBE_PERCENT {
             let other = self.routing.other(node);
             self.operate(&Invocation::read(written.key.clone()), other).await?;
         }

@@ -6,10 +6,13 @@
 //! nodes, each client goes round.
 //!
 //! Those who stay mostly read. In a node that was cut off, a write waits until its deadline, and a client that waits sees
-//! nothing; the moments in which an old leader still answers reads are short.
+//! nothing; the moments in which an old leader still answers reads are short. The moments in which one still acknowledges
+//! writes, which are then lost, are as short, and there a read waits: with three clients a node, one more stays at each,
+//! and mostly writes.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
+use rashomon_workloads::Leaning;
 
 /// A roaming client moves once in so many operations.
 const MOVE_ONE_IN: u32 = 8;
@@ -25,7 +28,7 @@ pub(super) struct Routing {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Habit {
-    Stay,
+    Stay(Leaning),
     Roam,
     GoRound,
 }
@@ -35,21 +38,25 @@ impl Routing {
     pub(super) fn new(nodes: usize, client: usize, clients: usize, rng: ChaCha8Rng) -> Self {
         let habit = match client {
             _ if clients < nodes => Habit::GoRound,
-            client if client < nodes => Habit::Stay,
+            _ if client < nodes => Habit::Stay(Leaning::Reads),
+            _ if client < 2 * nodes && clients >= 3 * nodes => Habit::Stay(Leaning::Writes),
             _ => Habit::Roam,
         };
         Self { nodes, at: client % nodes, habit, rng }
     }
 
-    /// Whether this client stays where it is, and so is to watch: to read most of the time.
-    pub(super) fn stays(&self) -> bool {
-        self.habit == Habit::Stay
+    /// What this client is to do most of the time.
+    pub(super) fn leaning(&self) -> Leaning {
+        match self.habit {
+            Habit::Stay(leaning) => leaning,
+            Habit::Roam | Habit::GoRound => Leaning::Even,
+        }
     }
 
     /// The node for the next operation.
     pub(super) fn next(&mut self) -> usize {
         match self.habit {
-            Habit::Stay => {}
+            Habit::Stay(_) => {}
             Habit::Roam => {
                 if self.rng.random_range(0..MOVE_ONE_IN) == 0 {
                     self.at = self.other(self.at);
@@ -98,6 +105,19 @@ mod tests {
     fn somebody_stays_at_every_node() {
         for node in 0..5 {
             assert!(asked(5, node, 10, 200).iter().all(|&at| at == node));
+        }
+    }
+
+    #[test]
+    fn where_clients_are_many_one_reads_and_one_writes_at_every_node() {
+        let leaning =
+            |nodes, client, clients| Routing::new(nodes, client, clients, Seed(1).rng()).leaning();
+        for node in 0..3 {
+            assert_eq!(leaning(3, node, 9), Leaning::Reads);
+            assert_eq!(leaning(3, 3 + node, 9), Leaning::Writes);
+            assert!(asked(3, 3 + node, 9, 200).iter().all(|&at| at == node));
+            assert_eq!(leaning(3, 6 + node, 9), Leaning::Even);
+            assert_eq!(leaning(3, 3 + node, 8), Leaning::Even, "somebody has to move");
         }
     }
 
