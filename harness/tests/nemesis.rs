@@ -139,7 +139,20 @@ async fn a_fault_that_is_stopped_before_it_bites_was_not_reached() {
 }
 
 #[tokio::test]
-async fn a_laggard_that_is_stopped_early_spares_the_leader() {
+async fn a_laggard_is_the_only_one_that_lives_on() {
+    let stage = Stage::set(3, 6).await;
+    let before = stage.pids();
+    let summary = stage.perform(vec![fault("laggard-election", 0, 2_000)]).await;
+    assert_eq!((summary.healed, summary.not_healed.len()), (1, 0), "{summary:?}");
+    let lived_on = before.iter().zip(stage.pids()).filter(|(before, now)| *before == now).count();
+    assert_eq!(lived_on, 1);
+    let healed = stage.receipt(0, FaultPhase::Healed).unwrap();
+    assert_eq!(healed.matches("SIGKILL").count(), 2, "{healed}");
+    assert_eq!(healed.matches("answers after").count(), 2, "{healed}");
+}
+
+#[tokio::test]
+async fn a_laggard_that_is_stopped_early_spares_the_others() {
     let stage = Stage::set(3, 4).await;
     let before = stage.pids();
     let schedule = vec![fault("laggard-election", 0, FOREVER)];

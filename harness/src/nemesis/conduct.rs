@@ -1,5 +1,7 @@
 //! Carries a schedule out: each fault is a task that waits, takes aim, strikes, holds, heals, and records each step.
 
+mod laggard;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -97,7 +99,7 @@ enum Target {
     Links(LinkFault),
     Kill(Vec<usize>),
     Pause(Vec<usize>),
-    Laggard { leader: usize, links: LinkFault },
+    Laggard(laggard::Parts),
 }
 
 struct Conductor {
@@ -127,9 +129,7 @@ impl Conductor {
         let (mut nodes, links) = match &target {
             Target::Links(links) => (links.nodes.clone(), Some(links)),
             Target::Kill(nodes) | Target::Pause(nodes) => (nodes.clone(), None),
-            Target::Laggard { leader, links } => {
-                ([&links.nodes[..], &[*leader]].concat(), Some(links))
-            }
+            Target::Laggard(parts) => (parts.nodes(), Some(&parts.links)),
         };
         nodes.sort_unstable();
         record.nodes = nodes.into_iter().map(node_name).collect();
@@ -140,7 +140,7 @@ impl Conductor {
             Target::Links(links) => self.bend_links(&record, &links).await,
             Target::Kill(nodes) => self.stop_nodes(&record, Stop::Kill, nodes).await,
             Target::Pause(nodes) => self.stop_nodes(&record, Stop::Pause, nodes).await,
-            Target::Laggard { leader, links } => self.laggard(&record, leader, &links).await,
+            Target::Laggard(parts) => self.laggard(&record, &parts).await,
         }
     }
 
@@ -159,12 +159,8 @@ impl Conductor {
             Fault::Kill(aim) => self.take_nodes(aim, leader, &mut rng).map(Target::Kill),
             Fault::Pause(aim) => self.take_nodes(aim, leader, &mut rng).map(Target::Pause),
             Fault::Laggard => {
-                let victim = self.take_nodes(Aim::Leader, leader, &mut rng)?[0];
-                let links = shape::follower_alone(nodes, victim, &mut rng);
-                if links.is_err() {
-                    self.in_force().go_on(victim);
-                }
-                links.map(|links| Target::Laggard { leader: victim, links })
+                let leader = self.take_nodes(Aim::Leader, leader, &mut rng)?[0];
+                self.give_parts(leader, &mut rng).map(Target::Laggard)
             }
         }
     }
@@ -203,45 +199,6 @@ impl Conductor {
         self.hold_until(end).await;
         let lifted = self.lift(record, fault).await;
         self.record_heal(record, lifted)
-    }
-
-    /// The follower is behind when its links open again, and the leader gone: whoever is elected now has to be the other
-    /// one.
-    async fn laggard(&self, record: &FaultRecord, leader: usize, fault: &LinkFault) -> End {
-        let begin = Instant::now();
-        let opening = begin + Duration::from_nanos(record.duration / 2);
-        if let Err(end) = self.impose(record, fault, opening).await {
-            self.in_force().go_on(leader);
-            return end;
-        }
-        self.hold_until(opening).await;
-        if self.stop.is_cancelled() {
-            self.in_force().go_on(leader);
-            let spared = format!("{} was to be killed next and is not", node_name(leader));
-            let told = |lifted| format!("{lifted}; {spared}: the run was stopped");
-            let lifted = self.lift(record, fault).await;
-            return self.record_heal(record, lifted.map(told).map_err(told));
-        }
-        let killed = self.cluster.kill(leader).await;
-        let lifted = self.lift(record, fault).await;
-        let restarted = match &killed {
-            Ok(_) => {
-                self.hold_until(begin + Duration::from_nanos(record.duration)).await;
-                self.cluster.restart(leader).await
-            }
-            // It had ended by itself, which is told elsewhere; what matters here is that it comes back.
-            Err(_) => self.cluster.restart(leader).await,
-        };
-        self.in_force().go_on(leader);
-        let back = restarted.is_ok();
-        let seen = self.tell(&[(leader, killed), (leader, restarted)]);
-        self.record_heal(
-            record,
-            match lifted {
-                Ok(lifted) if back => Ok(format!("{lifted}; {seen}")),
-                Ok(lifted) | Err(lifted) => Err(format!("{lifted}; {seen}")),
-            },
-        )
     }
 
     /// Puts a fault's rules in force and waits for them to bite. If they have not by `until`, they are taken away again and
@@ -301,9 +258,20 @@ impl Conductor {
 
     /// Takes a fault's rules away; what got through since, or what did not.
     async fn lift(&self, record: &FaultRecord, fault: &LinkFault) -> Result<String, String> {
-        let network = self.cluster.network();
+        let in_all = self.open(record, fault);
+        self.passes(fault, in_all).await
+    }
+
+    /// Takes a fault's rules away; what they did in all.
+    fn open(&self, record: &FaultRecord, fault: &LinkFault) -> Traffic {
         let in_all = self.traffic(record, fault).unwrap_or_default();
         self.change_rules(|in_force, stats| in_force.remove(record.id, fault, stats));
+        in_all
+    }
+
+    /// What got through since a fault's rules are gone, or what did not.
+    async fn passes(&self, fault: &LinkFault, in_all: Traffic) -> Result<String, String> {
+        let network = self.cluster.network();
         if !network.settled(SETTLE).await {
             return Err("listeners did not open again".to_owned());
         }

@@ -15,7 +15,7 @@ pub(super) enum Fault {
     Pause(Aim),
     /// Links are bent without being cut for good.
     Bend(Bend),
-    /// A follower is cut off, and the leader killed in the moment in which it comes back.
+    /// A follower is cut off, and all others are killed in the moment in which it comes back; the leader stays down.
     Laggard,
 }
 
@@ -155,7 +155,7 @@ const FAULTS: [(Fault, FaultKind); 28] = [
     entry(
         Fault::Laggard,
         "laggard-election",
-        "a follower is cut off; as it comes back, behind the others, SIGKILL hits the leader",
+        "a follower is cut off; as it comes back, SIGKILL hits all others, and the leader stays down",
     ),
 ];
 
@@ -282,8 +282,7 @@ impl Fault {
         )
     }
 
-    /// Whether it needs the processes for itself: it may leave none that runs, so that another fault would find nothing to
-    /// hit, or it is about an election among those that are left.
+    /// Whether it may leave no process that runs, so that another such fault would find nothing to hit.
     pub(super) const fn is_wide(self) -> bool {
         matches!(
             self,

@@ -6,7 +6,7 @@
 //! - Starts are the mean interval apart, give or take half of it; durations are log-uniform between what the fault needs
 //!   and [`DURATION_MAX`], around election timeouts of common systems.
 //! - At most [`TOGETHER_MAX`] overlap. A fault that stops most processes overlaps none that stops processes: there would be
-//!   nothing left to hit. Nor does one that decides who may be elected.
+//!   nothing left to hit.
 //! - The first one leaves the system a healthy second, and all end by the time limit.
 
 use std::time::Duration;

@@ -173,7 +173,7 @@ fn what_stands_out_is_seen_without_scrolling() {
         let badge = |sign: char| {
             let badges = page.iter().filter(|tag| tag.has_class("badge"));
             let tag = badges.into_iter().find(|tag| tag.text.starts_with(sign)).unwrap();
-            (number(tag, "y"), number(tag, "x"), tag.text.chars().count() as f64 * 7.0)
+            (tag.attribute("y").unwrap(), number(tag, "x"), tag.text.chars().count() as f64 * 7.0)
         };
         let ((row, x, width), (blocked_row, blocked_x, _)) = (badge('▲'), badge('✕'));
         assert!(row != blocked_row || x + width < blocked_x, "{x} + {width} runs into {blocked_x}");
