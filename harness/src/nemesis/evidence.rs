@@ -149,7 +149,7 @@ pub(super) async fn links_pass(
             let rest = if others == 0 {
                 String::new()
             } else {
-                format!(", {others} are in the hands of other faults")
+                format!(", {others} wait for another fault or a stopped node")
             };
             return Ok(format!("{} links pass{rest}", proven.len()));
         };
