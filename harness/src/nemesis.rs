@@ -33,7 +33,7 @@ mod shape;
 use serde::{Deserialize, Serialize};
 
 pub use conduct::run;
-pub use kind::{all_faults, default_faults, parse};
+pub use kind::{all_faults, default_faults, nodes_min, parse};
 pub use record::{FaultPhase, FaultRecord, Receipt};
 pub use schedule::{least_time, plan_schedule};
 

@@ -222,6 +222,11 @@ pub fn default_faults() -> Vec<FaultSpec> {
     DEFAULT.into_iter().map(|name| FaultSpec(name.to_owned())).collect()
 }
 
+/// The smallest cluster in which a fault can do anything; 1 for what is no fault.
+pub fn nodes_min(fault: &FaultSpec) -> usize {
+    Fault::named(&fault.0).map_or(1, Fault::nodes_min)
+}
+
 /// The faults that a name stands for: one, or several if it names a group; none for `none`.
 pub fn parse(name: &str) -> Result<Vec<FaultSpec>, UnknownFault> {
     if ALL[FAULTS.len()..].iter().any(|kind| kind.name == name) {
@@ -253,6 +258,16 @@ impl Fault {
     /// The fault of this name; groups are not faults.
     pub(super) fn named(name: &str) -> Option<Self> {
         FAULTS.iter().find(|(_, kind)| kind.name == name).map(|(fault, _)| *fault)
+    }
+
+    /// The smallest cluster in which it can do anything.
+    pub(super) const fn nodes_min(self) -> usize {
+        match self {
+            Self::Partition(Shape::Bridge | Shape::Ring) | Self::Laggard => 3,
+            Self::Partition(_) | Self::Kill(Aim::Follower) | Self::Pause(Aim::Follower) => 2,
+            Self::Bend(Bend::ClientsCut | Bend::AnswersCut) | Self::Kill(_) | Self::Pause(_) => 1,
+            Self::Bend(_) => 2,
+        }
     }
 
     /// Whether it stops processes.

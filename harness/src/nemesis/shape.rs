@@ -8,7 +8,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
 use super::aim::{majority, minority};
-use super::kind::{Bend, Shape};
+use super::kind::{Bend, Fault, Shape};
 use crate::proxy::{Link, LinkRule};
 
 /// Links and the rule to put on them.
@@ -29,10 +29,7 @@ pub(super) fn partition(
     leader: Option<usize>,
     rng: &mut ChaCha8Rng,
 ) -> Result<LinkFault, String> {
-    let least = if shape == Shape::Bridge || shape == Shape::Ring { 3 } else { 2 };
-    if nodes < least {
-        return Err(format!("needs {least} nodes"));
-    }
+    enough(nodes, Fault::Partition(shape))?;
     let order = shuffled(nodes, rng);
     let (links, about) = match shape {
         Shape::One => between(&order[..1], &order[1..]),
@@ -70,9 +67,7 @@ pub(super) fn follower_alone(
     leader: usize,
     rng: &mut ChaCha8Rng,
 ) -> Result<LinkFault, String> {
-    if nodes < 3 {
-        return Err("needs 3 nodes".to_owned());
-    }
+    enough(nodes, Fault::Laggard)?;
     let mut followers: Vec<usize> = others(leader, nodes).collect();
     followers.shuffle(rng);
     let rest: Vec<usize> = others(followers[0], nodes).collect();
@@ -87,10 +82,7 @@ pub(super) fn bend(
     leader: Option<usize>,
     rng: &mut ChaCha8Rng,
 ) -> Result<LinkFault, String> {
-    let client_side = matches!(bend, Bend::ClientsCut | Bend::AnswersCut);
-    if nodes < 2 && !client_side {
-        return Err("needs 2 nodes".to_owned());
-    }
+    enough(nodes, Fault::Bend(bend))?;
     let node = victim(nodes, leader, rng);
     let out = || others(node, nodes).map(|other| Link::peers(node, other));
     let all =
@@ -115,6 +107,11 @@ pub(super) fn bend(
         Bend::AnswersCut => (BTreeSet::from([Link::to_client(node)]), LinkRule::Cut, vec![node]),
     };
     Ok(link_fault(links, rule, about))
+}
+
+fn enough(nodes: usize, fault: Fault) -> Result<(), String> {
+    let least = fault.nodes_min();
+    if nodes < least { Err(format!("needs {least} nodes")) } else { Ok(()) }
 }
 
 fn link_fault(links: BTreeSet<Link>, rule: LinkRule, mut nodes: Vec<usize>) -> LinkFault {

@@ -51,7 +51,7 @@ fn unnamed(args: &Args, workload: &dyn Workload, started: WallTime) -> Result<Pl
         rate: args.rate,
         op_timeout_ms: millis(args.op_timeout),
         fault_interval_ms: millis(args.fault_interval),
-        faults: faults(args.faults.as_deref())?,
+        faults: faults(args.faults.as_deref(), nodes)?,
         bugs: args.bugs.iter().map(|name| bug(name)).collect::<Result<_, _>>()?,
         election_timeout_ms: millis(args.election_timeout),
         check_time_limit_s: args.check_time_limit.as_secs_f64(),
@@ -147,7 +147,7 @@ fn command(program: &str, plan: &Plan, out: &Path) -> Result<String, String> {
     for (name, ours, theirs) in times {
         flag(ours != theirs, name, format!("{ours}ms"));
     }
-    flag(plan.faults != usual.faults, "faults", fault_list(&plan.faults));
+    flag(plan.faults != faults(None, plan.nodes)?, "faults", fault_list(&plan.faults));
     let (limit, usual_limit) = (plan.check_time_limit_s, usual.check_time_limit_s);
     flag(differ(limit, usual_limit), "check-time-limit", seconds(limit));
     let (memory, usual_memory) = (plan.check_memory_bytes, usual.check_memory_bytes);
@@ -201,9 +201,13 @@ fn bug(name: &str) -> Result<String, String> {
     Ok(bug.name().to_owned())
 }
 
-/// The faults that a list names, each once, in the order of the list.
-fn faults(list: Option<&[String]>) -> Result<Vec<FaultSpec>, String> {
-    let Some(list) = list else { return Ok(nemesis::default_faults()) };
+/// The faults that a list names, each once, in the order of the list; of groups and of the default mix, those that
+/// can do something in a cluster of so many nodes.
+fn faults(list: Option<&[String]>, nodes: usize) -> Result<Vec<FaultSpec>, String> {
+    let fits = |fault: &FaultSpec| nemesis::nodes_min(fault) <= nodes;
+    let Some(list) = list else {
+        return Ok(nemesis::default_faults().into_iter().filter(fits).collect());
+    };
     if list == ["none"] {
         return Ok(Vec::new());
     }
@@ -212,7 +216,13 @@ fn faults(list: Option<&[String]>) -> Result<Vec<FaultSpec>, String> {
         if name == "none" {
             return Err("\"none\" stands alone: leave it out or leave out the others".to_owned());
         }
-        for fault in nemesis::parse(name).map_err(|_| unknown_fault(name))? {
+        let named = nemesis::parse(name).map_err(|_| unknown_fault(name))?;
+        if let Some(least) =
+            named.iter().map(nemesis::nodes_min).min().filter(|least| nodes < *least)
+        {
+            return Err(format!("\"{name}\" needs --nodes {least} or more"));
+        }
+        for fault in named.into_iter().filter(fits) {
             if !faults.contains(&fault) {
                 faults.push(fault);
             }
@@ -313,6 +323,28 @@ mod tests {
         assert!(error(&["-w", "regster"]).contains("did you mean \"register\"?"));
         assert!(error(&["--bug", "ack-on-apend"]).contains("did you mean \"ack-on-append\"?"));
         assert!(error(&["--faults", "none,kill"]).contains("stands alone"));
+    }
+
+    #[test]
+    fn small_clusters_have_the_faults_that_are_possible_there() {
+        let one = plan(&["--nodes", "1"]).unwrap();
+        assert!(
+            one.faults
+                .iter()
+                .all(|fault| fault.0.starts_with("kill") || fault.0.starts_with("pause"))
+        );
+        assert!(one.faults.len() >= 6 && !one.command.contains("--faults"), "{one:?}");
+        let two = plan(&["--nodes", "2", "--faults", "partition"]).unwrap();
+        assert_eq!(two.faults.len(), 6, "{two:?}");
+        for (nodes, fault, least) in [
+            ("1", "partition", 2),
+            ("1", "kill-follower", 2),
+            ("2", "partition-ring", 3),
+            ("2", "combo", 3),
+        ] {
+            let error = plan(&["--nodes", nodes, "--faults", fault]).unwrap_err();
+            assert_eq!(error, format!("\"{fault}\" needs --nodes {least} or more"));
+        }
     }
 
     #[test]
