@@ -1,8 +1,10 @@
 //! Closed-loop load: each client sends its next request when the last one is answered.
 //!
 //! Clients share connections, at least one to each endpoint, and each client goes round all of them: every node gets the same
-//! part of the load, with few clients as with many, whichever leads. An operation counts if it was answered in the measured
-//! time, after a warm-up with the same load.
+//! part of the load, with few clients as with many, whichever leads.
+//!
+//! After a warm-up with the same load, an operation counts if it was begun in the measured time, and that ends with the
+//! last answer: who left out what is under way when the time is up would leave out the slowest.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -56,7 +58,7 @@ impl Op {
 pub(crate) struct Shape {
     /// Seconds before the measured time.
     pub(crate) warm_up_s: f64,
-    /// Measured seconds.
+    /// Seconds in which measured operations begin.
     pub(crate) duration_s: f64,
     /// Bytes of a value.
     pub(crate) value_bytes: usize,
@@ -77,7 +79,9 @@ pub(super) struct Target {
 /// One measurement.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Measured {
-    /// Operations that succeeded in the measured time.
+    /// Seconds from the start of the measured time to the last answer.
+    pub(crate) seconds: f64,
+    /// Operations that were begun in the measured time and succeeded.
     pub(crate) ok: u64,
     /// Those, by the second.
     pub(crate) ops_per_second: f64,
@@ -98,6 +102,8 @@ pub(crate) struct Measured {
 struct Seen {
     latencies: Latencies,
     errors: BTreeMap<String, u64>,
+    /// When its last answer came.
+    ended: Instant,
 }
 
 impl Target {
@@ -154,16 +160,16 @@ impl Target {
         }
         sleep_until(from).await;
         let before = (self.processes.time(), own_time());
-        sleep_until(until).await;
-        let after = (self.processes.time(), own_time());
-        let mut seen = Seen { latencies: Latencies::new(), errors: BTreeMap::new() };
+        let mut seen = Seen::nothing(until);
         while let Some(client) = working.join_next().await {
             let client = client?;
             seen.latencies.add(&client.latencies);
+            seen.ended = seen.ended.max(client.ended);
             for (error, count) in client.errors {
                 *seen.errors.entry(error).or_default() += count;
             }
         }
+        let after = (self.processes.time(), own_time());
         let busy = |before: Option<Duration>, after: Option<Duration>| {
             Some(after?.saturating_sub(before?).as_secs_f64())
         };
@@ -174,15 +180,17 @@ impl Target {
             let reason = most.map_or_else(|| "no answer".to_owned(), |(error, _)| error);
             return Err(self.nothing_worked(op, clients, reason));
         }
+        let seconds = (seen.ended - from).as_secs_f64();
         Ok(Measured {
+            seconds,
             ok,
-            ops_per_second: ok as f64 / shape.duration_s,
+            ops_per_second: ok as f64 / seconds,
             latency: seen.latencies.figures(),
             ops_per_server_cpu_second: server
                 .filter(|time| *time > 0.0)
                 .map(|time| ok as f64 / time),
-            server_cpus: server.map(|time| time / shape.duration_s),
-            client_cpus: own.unwrap_or_default() / shape.duration_s,
+            server_cpus: server.map(|time| time / seconds),
+            client_cpus: own.unwrap_or_default() / seconds,
             errors: seen.errors,
         })
     }
@@ -223,8 +231,16 @@ impl Requests {
     fn key(&self, round: usize) -> usize {
         (self.client.wrapping_mul(7_919)).wrapping_add(round.wrapping_mul(104_729)) % self.keys
     }
+}
 
-    async fn send(&mut self, round: usize) -> Result<(), Status> {
+/// What a client can ask of a server.
+trait Ask: Send {
+    /// Performs operation number `round`.
+    fn ask(&mut self, round: usize) -> impl Future<Output = Result<(), Status>> + Send;
+}
+
+impl Ask for Requests {
+    async fn ask(&mut self, round: usize) -> Result<(), Status> {
         let key = self.key(round);
         let node = self.client.wrapping_add(round) % self.nodes.len();
         let kv = &mut self.nodes[node];
@@ -236,16 +252,28 @@ impl Requests {
     }
 }
 
-async fn work(mut requests: Requests, from: Instant, until: Instant) -> Seen {
-    let mut seen = Seen { latencies: Latencies::new(), errors: BTreeMap::new() };
+impl Seen {
+    fn nothing(ended: Instant) -> Self {
+        Self { latencies: Latencies::new(), errors: BTreeMap::new(), ended }
+    }
+}
+
+/// One client's turn. It begins one operation after `from` in any case, however long those before took.
+async fn work(mut server: impl Ask, from: Instant, until: Instant) -> Seen {
+    let mut seen = Seen::nothing(from);
+    let mut counted = 0_u64;
     for round in 0_usize.. {
         let sent = Instant::now();
-        if sent >= until {
+        if sent >= until && counted > 0 {
             break;
         }
-        let result = requests.send(round).await;
+        let result = server.ask(round).await;
         let answered = Instant::now();
-        let counts = (from..=until).contains(&answered);
+        let counts = sent >= from;
+        counted += u64::from(counts);
+        if counts {
+            seen.ended = answered;
+        }
         match result {
             Ok(()) if counts => seen.latencies.record(answered - sent),
             Ok(()) => {}
@@ -274,4 +302,32 @@ fn put(key: usize, value: Vec<u8>) -> PutRequest {
 
 fn get(key: usize, serializable: bool) -> RangeRequest {
     RangeRequest { key: name(key), serializable, ..RangeRequest::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers after so long, the first one and each later one.
+    struct Slow(Duration, Duration);
+
+    impl Ask for Slow {
+        async fn ask(&mut self, round: usize) -> Result<(), Status> {
+            sleep(if round == 0 { self.0 } else { self.1 }).await;
+            Ok(())
+        }
+    }
+
+    /// A disk that stalls for longer than a turn is slow, not broken.
+    #[tokio::test]
+    async fn what_is_slower_than_the_measured_time_counts() {
+        let ms = Duration::from_millis;
+        for (first, later) in [(ms(60), ms(1)), (ms(60), ms(60)), (ms(1), ms(60))] {
+            let from = Instant::now() + ms(10);
+            let until = from + ms(20);
+            let seen = work(Slow(first, later), from, until).await;
+            assert!(seen.latencies.count() > 0, "{first:?}, then {later:?}");
+            assert!(seen.ended > from && seen.errors.is_empty(), "{first:?}, then {later:?}");
+        }
+    }
 }
