@@ -130,8 +130,7 @@ fn figures(out: &mut Markup, run: &Run<'_>) {
     if verdict.check.is_some() {
         figure(format!("{:.2} s", verdict.check_seconds), "to check");
     }
-    figure(plan.seed.0.to_string(), "seed");
-    out.raw("</ul>");
+    out.raw("<li>seed ").element("b", "", &plan.seed.0.to_string()).raw("</li></ul>");
 }
 
 /// Operations by outcome, over all functions.
