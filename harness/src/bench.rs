@@ -20,6 +20,6 @@ pub(crate) mod proxy;
 mod steps;
 
 pub(crate) use error::BenchError;
-pub(crate) use figures::median;
+pub(crate) use figures::{LatencyFigures, median};
 pub(crate) use load::{Op, Shape};
 pub(crate) use steps::Steps;

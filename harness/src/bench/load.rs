@@ -261,17 +261,17 @@ impl Seen {
 /// One client's turn. It begins one operation after `from` in any case, however long those before took.
 async fn work(mut server: impl Ask, from: Instant, until: Instant) -> Seen {
     let mut seen = Seen::nothing(from);
-    let mut counted = 0_u64;
+    let mut any_counts = false;
     for round in 0_usize.. {
         let sent = Instant::now();
-        if sent >= until && counted > 0 {
+        if sent >= until && any_counts {
             break;
         }
         let result = server.ask(round).await;
         let answered = Instant::now();
         let counts = sent >= from;
-        counted += u64::from(counts);
         if counts {
+            any_counts = true;
             seen.ended = answered;
         }
         match result {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{counted, steps, tell};
 use crate::bench::proxy::{ProxyBench, ProxyFigures, Round};
-use crate::bench::{self, median};
+use crate::bench::{self, LatencyFigures, median};
 use crate::cli::quantity::Bytes;
 use crate::cli::run::Format;
 use crate::exit::Exit;
@@ -53,26 +53,19 @@ fn for_people(figures: &ProxyFigures) -> String {
         counted(bench.rounds, "turn")
     );
     let _ = writeln!(text, "{:<16} {:>10} {:>10} {:>10}", "", "direct", "proxied", "added");
-    let us = |of: fn(&Round) -> f64| {
-        let median = median(figures.rounds.iter().map(of)).unwrap_or_default();
-        format!("{median:.1} us")
+    let mut times = |name: &str, of: fn(&LatencyFigures) -> f64| {
+        let us = |of: &dyn Fn(&Round) -> f64| {
+            format!("{:.1} us", median(figures.rounds.iter().map(of)).unwrap_or_default())
+        };
+        let [direct, proxied, added] = [
+            us(&|round| of(&round.direct.round_trip)),
+            us(&|round| of(&round.proxied.round_trip)),
+            us(&|round| of(&round.proxied.round_trip) - of(&round.direct.round_trip)),
+        ];
+        let _ = writeln!(text, "{name:<16} {direct:>10} {proxied:>10} {added:>10}");
     };
-    let _ = writeln!(
-        text,
-        "{:<16} {:>10} {:>10} {:>10}",
-        "round trip p50",
-        us(|round| round.direct.round_trip.p50_us),
-        us(|round| round.proxied.round_trip.p50_us),
-        us(|round| round.proxied.round_trip.p50_us - round.direct.round_trip.p50_us)
-    );
-    let _ = writeln!(
-        text,
-        "{:<16} {:>10} {:>10} {:>10}",
-        "round trip p99",
-        us(|round| round.direct.round_trip.p99_us),
-        us(|round| round.proxied.round_trip.p99_us),
-        us(|round| round.proxied.round_trip.p99_us - round.direct.round_trip.p99_us)
-    );
+    times("round trip p50", |round_trip| round_trip.p50_us);
+    times("round trip p99", |round_trip| round_trip.p99_us);
     let speed = |of: fn(&Round) -> f64| {
         let median = median(figures.rounds.iter().map(of)).unwrap_or_default();
         format!("{:.2} GB/s", median / 1e9)
