@@ -38,6 +38,8 @@
 
 pub mod check;
 pub mod counterexample;
+#[expect(dead_code, reason = "the deciders follow one by one")]
+mod decide;
 pub mod history;
 mod model;
 mod search;
