@@ -6,8 +6,14 @@
 //!
 //! One file a data type. Each says in its doc what it decides, how, why that is right, and from where the idea is.
 
+pub(crate) mod append_list;
 #[cfg(test)]
 pub(crate) mod brute;
+pub(crate) mod grow_set;
+pub(crate) mod lists;
+#[cfg(test)]
+mod simulate;
+mod timeline;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.
 pub(crate) const NEVER: u32 = u32::MAX;
