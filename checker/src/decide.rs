@@ -13,6 +13,7 @@ pub(crate) mod grow_set;
 pub(crate) mod lists;
 #[cfg(test)]
 mod simulate;
+pub(crate) mod text_store;
 mod timeline;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.
