@@ -8,7 +8,9 @@
 
 pub(crate) mod append_list;
 #[cfg(test)]
+#[cfg(test)]
 pub(crate) mod brute;
+pub(crate) mod cell;
 pub(crate) mod grow_set;
 pub(crate) mod lists;
 #[cfg(test)]
