@@ -299,7 +299,7 @@ impl Machine {
         }
         while let Some(other) = self.blocks.get_mut(scan as usize).filter(|other| other.f < call) {
             if other.s > f {
-                return Err(self.zones(number, scan));
+                return Err(self.zones(number, self.newest_conflict(number, scan)));
             }
             other.cover = number;
             scan += 1;
@@ -356,6 +356,14 @@ impl Machine {
         Conflict { rule: Rule::Rank, ops: tidy(ops) }
     }
 
+    /// Of the blocks from `first` on that conflict with this one the last: the plainest to tell of.
+    fn newest_conflict(&self, number: u32, first: u32) -> u32 {
+        let block = &self.blocks[number as usize];
+        let later = self.blocks[first as usize..].iter().take_while(|other| other.f < block.s);
+        let last = later.enumerate().filter(|(_, other)| other.s > block.f).last();
+        first + last.map_or(0, |(at, _)| at as u32)
+    }
+
     fn zones(&self, one: u32, other: u32) -> Conflict {
         let mut ops = Vec::new();
         for number in [one, other] {
@@ -405,26 +413,48 @@ fn tidy(mut ops: Vec<u32>) -> Vec<u32> {
     ops
 }
 
-/// Decides. `values` is how many values there are; `completions` are the completed operations in the order of their
-/// completion.
-pub(crate) fn decide(ops: &[Timed<CellOp>], completions: &[u32], values: usize) -> Decision {
-    run(Machine::new(values), ops, completions)
+/// Where the operations of a register come from.
+pub(crate) trait Source {
+    /// How many there are.
+    fn len(&self) -> u32;
+
+    /// The operation of this number, in order of invocation; `None` if it says nothing. Completed operations took effect;
+    /// crashed ones are no reads.
+    fn op(&self, index: u32) -> Option<Timed<CellOp>>;
 }
 
-fn run(mut machine: Machine, ops: &[Timed<CellOp>], completions: &[u32]) -> Decision {
-    for (index, op) in ops.iter().enumerate() {
-        if !machine.invoke(index as u32, op.call, op.op) {
+impl Source for &[Timed<CellOp>] {
+    fn len(&self) -> u32 {
+        <[_]>::len(self) as u32
+    }
+
+    fn op(&self, index: u32) -> Option<Timed<CellOp>> {
+        Some(self[index as usize])
+    }
+}
+
+/// Decides. `values` is how many values there are; `completions` are the completed operations in the order of their
+/// completion.
+pub(crate) fn decide(source: &impl Source, completions: &[u32], values: usize) -> Decision {
+    run(Machine::new(values), source, completions)
+}
+
+fn run(mut machine: Machine, source: &impl Source, completions: &[u32]) -> Decision {
+    for index in 0..source.len() {
+        if let Some(op) = source.op(index)
+            && !machine.invoke(index, op.call, op.op)
+        {
             return Decision::Inapplicable("a value is written twice");
         }
     }
     for index in completions {
-        let op = &ops[*index as usize];
+        let Some(op) = source.op(*index) else { continue };
         if let Err(Conflict { rule, ops }) = machine.complete(*index, op.call, op.ret, op.op) {
             let completion = op.ret;
             return Decision::NotLinearizable(Refutation { completion, ops, rule });
         }
     }
-    Decision::Linearizable(order::order(&machine, ops))
+    Decision::Linearizable(order::order(&machine, source))
 }
 
 #[cfg(test)]
