@@ -3,7 +3,7 @@
 use super::brute::{Random, random_spans};
 use super::{NEVER, Timed};
 use crate::Value;
-use crate::check::{CheckOptions, ModelKind, Validity, check};
+use crate::check::{CheckOptions, Engine, ModelKind, Validity, check};
 use crate::history::{Event, EventKind, History, ProcessId};
 
 /// Random spans, and those that act, in the order in which they do: each between its ends, half of the crashed ones
@@ -61,7 +61,7 @@ pub(crate) fn rounds(committed: u64) -> u64 {
     told.and_then(|rounds| rounds.parse().ok()).unwrap_or(committed)
 }
 
-/// What the search finds, if it has memory enough. `describe` gives function, argument and answer.
+/// What the tree search finds, if it has memory enough. `describe` gives function, argument and answer.
 pub(crate) fn search_says<T>(
     model: ModelKind,
     ops: &[Timed<T>],
@@ -88,13 +88,8 @@ pub(crate) fn search_says<T>(
     }
     events.sort_by_key(|(at, _)| *at);
     let events: Vec<Event> = events.into_iter().map(|(_, event)| event).collect();
-    let options = CheckOptions {
-        memory_bytes_max: 16 << 20,
-        should_stop: &|| false,
-        threads: 1,
-        initial: None,
-        failed_cas_observed: false,
-    };
+    let options =
+        CheckOptions { memory_bytes_max: 16 << 20, engine: Engine::Wgl, ..CheckOptions::default() };
     let history = History::from_events(&events).expect("a history");
     let report = check(&history, model, &options).expect("a fit");
     match report.validity {
