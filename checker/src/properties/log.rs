@@ -8,20 +8,20 @@
 //!
 //! | rule | what |
 //! |---|---|
-//! | [`Rule::FromNowhere`], [`Rule::Aborted`], [`Rule::Premature`] | a poll has a message that nobody sent, or whose send failed, or had not begun |
-//! | [`Rule::InconsistentOffset`] | two messages at one offset of a log |
-//! | [`Rule::Duplicated`] | a message at two offsets |
-//! | [`Rule::Lost`] | an acknowledged message that nobody polled, though later ones were polled |
-//! | [`Rule::PollSkip`], [`Rule::NonmonotonicPoll`] | a process' next poll goes on past messages that are there, or back |
-//! | [`Rule::NonmonotonicSend`] | a process' later send has a lower offset |
+//! | [`Rule::FromNowhere`](super::Rule::FromNowhere), [`Rule::Aborted`](super::Rule::Aborted), [`Rule::Premature`](super::Rule::Premature) | a poll has a message that nobody sent, or whose send failed, or had not begun |
+//! | [`Rule::InconsistentOffset`](super::Rule::InconsistentOffset) | two messages at one offset of a log |
+//! | [`Rule::Duplicated`](super::Rule::Duplicated) | a message at two offsets |
+//! | [`Rule::Lost`](super::Rule::Lost) | an acknowledged message that nobody polled, though later ones were polled |
+//! | [`Rule::PollSkip`](super::Rule::PollSkip), [`Rule::NonmonotonicPoll`](super::Rule::NonmonotonicPoll) | a process' next poll goes on past messages that are there, or back |
+//! | [`Rule::NonmonotonicSend`](super::Rule::NonmonotonicSend) | a process' later send has a lower offset |
 //! | the same with `Internal` | within one operation |
-//! | [`Rule::Precommitted`] | a `txn` polls what it sent |
-//! | [`Rule::Unseen`] | an acknowledged message that nobody polled, and nothing after it: worth knowing, no violation |
+//! | [`Rule::Precommitted`](super::Rule::Precommitted) | a `txn` polls what it sent |
+//! | [`Rule::Unseen`](super::Rule::Unseen) | an acknowledged message that nobody polled, and nothing after it: worth knowing, no violation |
 //!
 //! Offsets may have gaps (Kafka puts marks of its own there), so that a poll skips only what is known to be there: what was
 //! polled by anybody, or acknowledged with its offset. Not violations, but told: skips and steps back between the polls of
 //! a process that has subscribed, as the system may give its logs to others and back at any time (within one poll they
-//! are); and messages between those of one `txn`, as sends are not isolated ([`Rule::InternalSendSkip`]).
+//! are); and messages between those of one `txn`, as sends are not isolated ([`Rule::InternalSendSkip`](super::Rule::InternalSendSkip)).
 //!
 //! Where polls go on from after `assign` or `subscribe` is open: nothing is compared across these. Consumers are taken to
 //! start at the beginning of a log, or where others of their group have got to; so what is never polled, though later

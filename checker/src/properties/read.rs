@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::Value;
-use crate::history::{History, OpId, Outcome, ProcessId};
+use crate::history::{History, OpId, OutcomeRef, ProcessId};
 
 use super::{PropertyError, PropertyKind};
 
@@ -43,29 +43,29 @@ pub(super) enum End<'h> {
 /// All operations, in order of invocation.
 pub(super) fn operations(history: &History) -> impl Iterator<Item = Op<'_>> {
     let unkept = history.nil_reads_unknown();
-    history.operations().iter().map(move |operation| Op {
-        id: operation.id,
-        process: operation.process,
-        f: &operation.f,
-        object: operation.key.as_deref(),
-        input: Cow::Borrowed(&operation.input),
-        end: match &operation.outcome {
+    history.ops().map(move |op| Op {
+        id: op.id(),
+        process: op.process(),
+        f: op.f(),
+        object: op.key(),
+        input: op.input(),
+        end: match op.outcome() {
             // A read only observes, so one whose answer was not kept is as good as one of unknown outcome.
-            Outcome::Ok(Value::Nil) if unkept && operation.f == "read" => End::Info,
-            Outcome::Ok(answer) => End::Ok(Cow::Borrowed(answer)),
-            Outcome::Fail(_) => End::Fail,
-            Outcome::Info => End::Info,
+            OutcomeRef::Ok(answer) if unkept && answer.is_nil() && op.f() == "read" => End::Info,
+            OutcomeRef::Ok(answer) => End::Ok(answer),
+            OutcomeRef::Fail(_) => End::Fail,
+            OutcomeRef::Info => End::Info,
         },
-        call: operation.call,
-        ret: operation.ret.unwrap_or(NEVER),
-        call_time: operation.call_time,
-        ret_time: operation.ret_time,
+        call: op.call(),
+        ret: op.ret().unwrap_or(NEVER),
+        call_time: op.call_time(),
+        ret_time: op.ret_time(),
     })
 }
 
 /// How many operations there are, and how many of them have an unknown outcome.
 pub(super) fn totals(history: &History) -> (usize, usize) {
-    (history.operations().len(), history.crashed())
+    (history.len(), history.crashed())
 }
 
 /// The operations of each object, objects in order of their names.
