@@ -6,6 +6,10 @@
 //!
 //! One file a data type. Each says in its doc what it decides, how, why that is right, and from where the idea is.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 #[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod append_list;
 #[cfg(test)]
@@ -68,8 +72,9 @@ pub(crate) struct Refutation {
 }
 
 /// The rules whose violation proves that there is no order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Rule {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
     /// An answer that nobody can have caused: a value that was never written, or only later.
     FromNowhere,
     /// What can happen once (taking an element out, replacing a value by compare-and-set) happened twice.
@@ -84,4 +89,18 @@ pub(crate) enum Rule {
     Incompatible,
     /// At the completion, no choice among the open operations explains the answer.
     Exhausted,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::FromNowhere => "it answers what nobody can have caused any more, or yet",
+            Self::Twice => "what can happen once happened twice",
+            Self::Zones => "of two groups of operations, each would have to come before the other",
+            Self::Rank => "it began after something had completed that must come after it",
+            Self::Lost => "something that must still have been there was not seen",
+            Self::Incompatible => "two answers contradict each other",
+            Self::Exhausted => "no choice among the open operations explains it",
+        })
+    }
 }

@@ -42,10 +42,12 @@ pub mod counterexample;
 mod decide;
 pub mod history;
 mod model;
+pub mod monitor;
 pub mod properties;
 mod search;
 mod value;
 
+pub use decide::Rule;
 pub use value::Value;
 
 // Lets unit tests share the reference checker with the tests in `tests/`, which name this crate from outside.

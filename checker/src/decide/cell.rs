@@ -51,6 +51,7 @@
 //! Gibbons, Korach: *Testing shared memories* (SIAM J. Comput. 1997) for reads with a known writer; the zones are those of
 //! Golab, Li and Shah (PODC 2011). Chains, unknown outcomes and the single pass are worked out here.
 
+mod forget;
 mod order;
 
 use super::{Decision, NEVER, Refutation, Rule, Timed};
@@ -60,6 +61,9 @@ const NONE: u32 = u32::MAX;
 
 /// Its chain is being followed.
 const VISITED: u32 = u32::MAX - 1;
+
+/// Whatever still completed for it would be a violation.
+const LOST: u32 = u32::MAX - 2;
 
 /// What was done to the register. Values are numbers; 0 is the initial value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,11 +110,20 @@ struct Link {
     /// The first completion of a value further on in the chain, and whose.
     limit: u32,
     limit_op: u32,
+    /// How many compare-and-sets that may yet take effect expect it.
+    expected: u32,
 }
 
 impl Link {
-    const NONE: Self =
-        Self { from: NONE, next: NONE, f: NEVER, f_op: NONE, limit: NEVER, limit_op: NONE };
+    const NONE: Self = Self {
+        from: NONE,
+        next: NONE,
+        f: NEVER,
+        f_op: NONE,
+        limit: NEVER,
+        limit_op: NONE,
+        expected: 0,
+    };
 }
 
 /// See the module's doc.
@@ -142,7 +155,10 @@ pub(crate) struct Machine {
     clusters: Vec<Cluster>,
     /// By value; empty as long as there is no compare-and-set.
     links: Vec<Link>,
+    /// In order of `f`; the first has number `forgotten`.
     blocks: Vec<Block>,
+    /// How many blocks were forgotten.
+    forgotten: u32,
     path: Vec<u32>,
     #[cfg(test)]
     sabotage: Option<Sabotage>,
@@ -176,6 +192,7 @@ impl Machine {
             clusters,
             links: Vec::new(),
             blocks: vec![initial],
+            forgotten: 0,
             path: Vec::new(),
             #[cfg(test)]
             sabotage: None,
@@ -200,9 +217,13 @@ impl Machine {
     fn link(&mut self, value: u32, from: u32) {
         if self.links.is_empty() {
             self.links = vec![Link::NONE; self.clusters.len()];
-            self.links[0].f = 0;
+            // The initial value completed before everything, unless it is forgotten and its number is another's.
+            if self.clusters[0].call == 0 {
+                self.links[0].f = 0;
+            }
         }
         self.links[value as usize].from = from;
+        self.links[from as usize].expected += 1;
     }
 
     fn from(&self, value: u32) -> u32 {
@@ -271,6 +292,9 @@ impl Machine {
             at = from;
         }
         let mut block = self.clusters[at as usize].block;
+        if block == LOST {
+            return Err(lost(op));
+        }
         if block == VISITED && self.from(at) != NONE {
             // A chain that bites its tail: no value of it was ever written without another.
             return Err(self.nowhere(op, ret));
@@ -286,7 +310,7 @@ impl Machine {
     }
 
     fn open_block(&mut self, root: u32, op: u32, latest: (u32, u32), ret: u32) -> u32 {
-        let number = self.blocks.len() as u32;
+        let number = self.forgotten + self.blocks.len() as u32;
         let (s, s_op) = latest;
         let scan = number + 1;
         self.blocks.push(Block { f: ret, s, root, scan, cover: NONE, f_op: op, s_op });
@@ -305,28 +329,40 @@ impl Machine {
         }
     }
 
+    fn block(&self, number: u32) -> Option<&Block> {
+        self.blocks.get(number.checked_sub(self.forgotten)? as usize)
+    }
+
+    fn block_mut(&mut self, number: u32) -> Option<&mut Block> {
+        self.blocks.get_mut(number.checked_sub(self.forgotten)? as usize)
+    }
+
     /// An operation that was invoked at `call` belongs to the block.
     fn extend(&mut self, number: u32, op: u32, call: u32) -> Result<(), Conflict> {
-        let block = &mut self.blocks[number as usize];
+        let Some(block) = self.block_mut(number) else { return Err(lost(op)) };
         if call <= block.s {
             return Ok(());
         }
         (block.s, block.s_op) = (call, op);
         let (f, cover, mut scan) = (block.f, block.cover, block.scan);
-        if cover != NONE && self.blocks[cover as usize].f < call && !self.breaks(Sabotage::Cover) {
+        // A cover that was forgotten began before anything that still completes.
+        let covered = cover != NONE && self.block(cover).is_none_or(|cover| cover.f < call);
+        if covered && !self.breaks(Sabotage::Cover) {
             return Err(self.zones(number, cover));
         }
         if call < f || self.breaks(Sabotage::Zones) {
             return Ok(());
         }
-        while let Some(other) = self.blocks.get_mut(scan as usize).filter(|other| other.f < call) {
+        while let Some(other) = self.block_mut(scan).filter(|other| other.f < call) {
             if other.s > f {
                 return Err(self.zones(number, self.newest_conflict(number, scan)));
             }
             other.cover = number;
             scan += 1;
         }
-        self.blocks[number as usize].scan = scan;
+        if let Some(block) = self.block_mut(number) {
+            block.scan = scan;
+        }
         Ok(())
     }
 
@@ -376,16 +412,17 @@ impl Machine {
 
     /// Of the blocks from `first` on that conflict with this one the last: the plainest to tell of.
     fn newest_conflict(&self, number: u32, first: u32) -> u32 {
-        let block = &self.blocks[number as usize];
-        let later = self.blocks[first as usize..].iter().take_while(|other| other.f < block.s);
-        let last = later.enumerate().filter(|(_, other)| other.s > block.f).last();
-        first + last.map_or(0, |(at, _)| at as u32)
+        let Some(block) = self.block(number) else { return first };
+        let numbers = (first..).map_while(|other| Some((other, self.block(other)?)));
+        let later = numbers.take_while(|(_, other)| other.f < block.s);
+        let last = later.filter(|(_, other)| other.s > block.f).last();
+        last.map_or(first, |(other, _)| other)
     }
 
     fn zones(&self, one: u32, other: u32) -> Conflict {
         let mut ops = Vec::new();
         for number in [one, other] {
-            let block = &self.blocks[number as usize];
+            let Some(block) = self.block(number) else { continue };
             ops.extend([block.f_op, block.s_op]);
             // All writers of the chain: what links the two operations, and what they stand on.
             let mut at = block.root;
@@ -419,9 +456,16 @@ impl Machine {
         match self.links.get(value as usize) {
             Some(link) if link.f == NEVER => link.limit_op,
             Some(link) => link.f_op,
-            None => self.blocks[self.clusters[value as usize].block as usize].f_op,
+            None => {
+                self.block(self.clusters[value as usize].block).map_or(NONE, |block| block.f_op)
+            }
         }
     }
+}
+
+/// What it concerns was forgotten, because whatever still completed for it would be a violation.
+fn lost(op: u32) -> Conflict {
+    Conflict { rule: Rule::Zones, ops: vec![op] }
 }
 
 /// Each operation once, in order; the initial value has no writer.

@@ -21,7 +21,7 @@ pub struct Builder {
 
 /// What a process is doing.
 #[derive(Debug, Clone, Copy)]
-enum Activity {
+pub(crate) enum Activity {
     Idle,
     Open(u32),
     /// Since the `info` at this position.
@@ -189,13 +189,13 @@ fn name_of(f: &str, key: Option<&str>) -> String {
 
 /// What every process is doing.
 #[derive(Debug, Default)]
-struct Activities {
+pub(crate) struct Activities {
     dense: Vec<Activity>,
     sparse: FxHashMap<ProcessId, Activity>,
 }
 
 impl Activities {
-    fn get(&self, process: ProcessId) -> Activity {
+    pub(crate) fn get(&self, process: ProcessId) -> Activity {
         let dense = usize::try_from(process.0).ok().filter(|number| *number < DENSE_PROCESSES);
         let known = match dense {
             Some(number) => self.dense.get(number),
@@ -204,7 +204,7 @@ impl Activities {
         known.copied().unwrap_or(Activity::Idle)
     }
 
-    fn set(&mut self, process: ProcessId, activity: Activity) {
+    pub(crate) fn set(&mut self, process: ProcessId, activity: Activity) {
         match usize::try_from(process.0).ok().filter(|number| *number < DENSE_PROCESSES) {
             Some(number) => {
                 if self.dense.len() <= number {
