@@ -42,6 +42,7 @@ pub mod counterexample;
 mod decide;
 pub mod history;
 mod model;
+pub mod properties;
 mod search;
 mod value;
 
