@@ -43,6 +43,7 @@ mod decide;
 pub mod history;
 mod model;
 mod search;
+pub mod transactions;
 mod value;
 
 pub use value::Value;
