@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 pub(crate) mod brute;
+pub(crate) mod cell;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.
 pub(crate) const NEVER: u32 = u32::MAX;
