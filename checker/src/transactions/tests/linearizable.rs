@@ -62,13 +62,7 @@ fn single_operations_on_lists_are_judged_as_the_linearizability_check_does() {
             spoil(&mut txns, &mut random);
         }
         let report = judged(&txns, Consistency::StrictSerializable);
-        let options = CheckOptions {
-            memory_bytes_max: 1 << 28,
-            should_stop: &|| false,
-            threads: 1,
-            initial: None,
-            failed_cas_observed: false,
-        };
+        let options = CheckOptions::default();
         let other = check(&as_lists(&txns), ModelKind::AppendList, &options).unwrap();
         if report.validity != Validity::Unknown {
             assert_eq!(report.validity, other.validity, "{txns:#?}");
