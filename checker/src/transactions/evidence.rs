@@ -60,13 +60,17 @@ impl Evidence<'_> {
         let (from, to) = (hop.from, hop.to);
         let key = self.words.key(hop.key);
         let position = |version: &u32| self.index().position[*version as usize];
+        let placed = |txn| {
+            let written = self.written(txn, hop.key).map(|version| (position(&version), version));
+            written.filter(|place| place.0 != NONE).collect::<Vec<_>>()
+        };
+        let mut earlier = placed(from);
+        earlier.sort_unstable();
         let mut pairs: Vec<(u32, u32, u32)> = Vec::new();
-        let earlier: Vec<u32> =
-            self.written(from, hop.key).filter(|version| position(version) != NONE).collect();
-        for later in self.written(to, hop.key).filter(|version| position(version) != NONE) {
-            let before = earlier.iter().filter(|version| position(version) < position(&later));
-            if let Some(before) = before.max_by_key(|version| position(version)) {
-                pairs.push((position(&later) - position(before), *before, later));
+        for (at, later) in placed(to) {
+            let before = earlier.partition_point(|place| place.0 < at);
+            if let Some((before_at, before)) = earlier[..before].last() {
+                pairs.push((at - before_at, *before, later));
             }
         }
         if let Some((_, before, later)) = pairs.into_iter().min() {
@@ -81,7 +85,7 @@ impl Evidence<'_> {
         let unread =
             self.written(to, hop.key).find(|version| !self.index().seen[*version as usize]);
         let later = unread.map(|version| self.words.value(version)).unwrap_or_default();
-        let before = earlier.last().map(|version| self.words.value(*version)).unwrap_or_default();
+        let before = earlier.last().map(|place| self.words.value(place.1)).unwrap_or_default();
         format!(
             "T{from} appended {before} to {key} before T{to} appended {later}: reads show the one but never the other"
         )

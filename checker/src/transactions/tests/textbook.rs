@@ -446,6 +446,43 @@ fn nothing_seen_is_unknown_and_so_is_a_check_that_was_stopped() {
     }
 }
 
+#[test]
+fn a_crash_that_does_not_say_what_it_wrote_may_have_written_anything() {
+    let unknown = |value| Event {
+        index: 0,
+        time: None,
+        process: ProcessId(9),
+        kind: EventKind::Invoke,
+        f: "txn".to_owned(),
+        key: None,
+        value,
+        node: None,
+        error: None,
+    };
+    let mut events = vec![unknown(Value::Nil)];
+    let micro = |value| Value::List(vec![Value::List(vec!["r".into(), "x".into(), value])]);
+    let seen = Value::List(vec![Value::Int(5)]);
+    for (kind, value) in [(EventKind::Invoke, Value::Nil), (EventKind::Ok, seen)] {
+        events.push(Event { process: ProcessId(1), kind, ..unknown(micro(value)) });
+    }
+    let options = TransactionOptions::default();
+    let of = |events: &[Event]| check(&History::from_events(events).unwrap(), &options).unwrap();
+    assert_eq!(of(&events).validity, Validity::Valid);
+    assert_eq!(names(&of(&events[1..])), ["garbage-read"]);
+}
+
+#[test]
+fn reads_of_nil_may_be_reads_that_were_not_kept() {
+    for (write, read) in [("append x 1", "r x []"), ("w x 1", "r x nil")] {
+        let txns = [format!("0 1-2 ok {write}"), format!("1 3-4 ok {read}")];
+        let txns: Vec<Txn> = txns.iter().map(|line| Txn::parse(line)).collect();
+        let history = history(&txns).with_nil_reads_unknown();
+        let report = check(&history, &TransactionOptions::default()).unwrap();
+        // An empty list is an answer, nil is none.
+        assert_eq!(report.validity == Validity::Valid, read == "r x nil");
+    }
+}
+
 fn one(f: &str, value: Value) -> History {
     let event = |kind, value| Event {
         index: 0,
