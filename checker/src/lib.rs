@@ -43,6 +43,7 @@ pub mod counterexample;
 mod decide;
 pub mod history;
 mod model;
+pub mod properties;
 mod search;
 pub mod transactions;
 mod value;

@@ -38,6 +38,7 @@ impl Builder {
     pub fn with_capacity(operations: usize) -> Self {
         let mut builder = Self::default();
         builder.history.records.reserve(operations);
+        builder.history.completions.reserve(operations);
         builder
     }
 
@@ -120,6 +121,9 @@ impl Builder {
             record.ret = position;
             record.ending = if kind == EventKind::Ok { Ending::Ok } else { Ending::Fail };
             record.output = history.values.pack(value);
+            if kind == EventKind::Ok {
+                history.completions.push(index);
+            }
             // As Knossos completes a history: what was written may become known only then.
             if kind == EventKind::Ok && record.input == Packed::NIL && echoes(f) {
                 record.input = record.output;
