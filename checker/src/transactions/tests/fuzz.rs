@@ -1,4 +1,4 @@
-//! Random histories against brute force.
+//! Random histories against brute force. `RASHOMON_FUZZ=1000000` tries so many of each family, and says how it went.
 
 use super::brute::is_serializable;
 use super::generate::{Random, Shape, Store, generate, spoil};
@@ -48,7 +48,17 @@ fn compare(family: Family, seed: u64, histories: usize) -> [Tally; 3] {
             one(&txns, model, order, tally);
         }
     }
+    if std::env::var_os("RASHOMON_FUZZ").is_some() {
+        tell(family, &tallies);
+    }
     tallies
+}
+
+#[expect(clippy::print_stderr, reason = "for whoever asked for a long run")]
+fn tell(family: Family, tallies: &[Tally; 3]) {
+    for ((model, _), tally) in MODELS.iter().zip(tallies) {
+        eprintln!("{family:?} {model}: {tally:?}");
+    }
 }
 
 fn one(txns: &[Txn], model: Consistency, order: OrderBasis, tally: &mut Tally) {
@@ -81,7 +91,7 @@ fn lists_are_judged_exactly() {
 #[test]
 fn registers_are_never_blamed_wrongly() {
     for (number, tally) in compare(Family::RwRegister, 2, histories()).iter().enumerate() {
-        assert!(tally.missed * 4 < tally.bad, "{number} {tally:?}");
+        assert!(tally.missed * 100 < tally.bad, "{number} {tally:?}");
         assert!(tally.good * 4 > tally.bad && tally.bad * 4 > tally.good, "{number} {tally:?}");
     }
 }
