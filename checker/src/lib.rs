@@ -29,6 +29,7 @@
 //!
 //! [`history`] pairs events into operations, [`check::check`] decides, [`counterexample`] says what to show a person. The
 //! models (registers, key-value, sets, lists, locks) and the search are internal.
+//! [`transactions`] judges transactions over many keys, by what each saw of the others.
 //!
 //! # What is not
 //!
@@ -45,6 +46,7 @@ mod model;
 pub mod monitor;
 pub mod properties;
 mod search;
+pub mod transactions;
 mod value;
 
 pub use decide::Rule;
