@@ -8,6 +8,15 @@
 
 #[cfg(test)]
 pub(crate) mod brute;
+pub(crate) mod counter;
+pub(crate) mod element_set;
+pub(crate) mod fenced_mutex;
+#[cfg(test)]
+pub(crate) mod fuzz;
+pub(crate) mod mutex;
+pub(crate) mod owned_mutex;
+mod sweep;
+mod waiting;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.
 pub(crate) const NEVER: u32 = u32::MAX;
