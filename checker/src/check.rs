@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Value;
 use crate::counterexample::Counterexample;
-use crate::history::{History, Operation};
+use crate::history::{History, Op};
 use crate::model::Misfit;
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
@@ -136,16 +136,16 @@ impl CheckError {
         }
     }
 
-    pub(crate) fn new(misfit: Misfit, operation: &Operation, model: ModelKind) -> Self {
-        let f = operation.f.clone();
+    pub(crate) fn new(misfit: Misfit, operation: Op<'_>, model: ModelKind) -> Self {
+        let f = operation.f().to_owned();
         match misfit {
-            Misfit::Function => Self::UnknownFunction { event: operation.call, f, model },
+            Misfit::Function => Self::UnknownFunction { event: operation.call(), f, model },
             Misfit::Argument { expected } => {
-                let value = operation.input.clone();
-                Self::BadValue { event: operation.call, f, value, expected, model }
+                let value = operation.input().into_owned();
+                Self::BadValue { event: operation.call(), f, value, expected, model }
             }
             Misfit::Answer { expected, value } => {
-                let event = operation.ret.unwrap_or(operation.call);
+                let event = operation.ret().unwrap_or(operation.call());
                 Self::BadValue { event, f, value, expected, model }
             }
         }

@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 pub(crate) mod brute;
+pub(crate) mod cell;
 pub(crate) mod counter;
 pub(crate) mod element_set;
 pub(crate) mod fenced_mutex;

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::check::{CheckError, CheckReport, Job, Validity};
 use crate::counterexample;
-use crate::history::Operation;
+use crate::history::Op;
 use crate::model::Object;
 use crate::search::{Budget, Findings, KeyOp, Outcome, Problem, Stop, Tuning, search};
 
@@ -67,7 +67,7 @@ pub(super) fn check<O: Object>(
 /// Interprets every operation, object by object.
 fn split<O: Object>(job: &Job<'_>, make: impl Fn() -> O) -> Result<Vec<Key<O>>, CheckError> {
     let mut keys: BTreeMap<Option<&str>, Key<O>> = BTreeMap::new();
-    for operation in job.history.operations() {
+    for operation in job.history.ops() {
         let name = name_of(operation, job.model);
         let key = keys.entry(name).or_insert_with(|| Key {
             name: name.map(str::to_owned),
@@ -78,17 +78,17 @@ fn split<O: Object>(job: &Job<'_>, make: impl Fn() -> O) -> Result<Vec<Key<O>>, 
             .object
             .interpret(operation)
             .map_err(|misfit| CheckError::new(misfit, operation, job.model))?;
-        let ret = operation.ret.unwrap_or(u64::MAX);
-        key.ops.push(KeyOp { id: operation.id, call: operation.call, ret, meaning });
+        let ret = operation.ret().unwrap_or(u64::MAX);
+        key.ops.push(KeyOp { id: operation.id(), call: operation.call(), ret, meaning });
     }
     Ok(keys.into_values().collect())
 }
 
 /// The object that an operation acts on. The transactions of a multi-register span its registers.
-fn name_of(operation: &Operation, model: ModelKind) -> Option<&str> {
+fn name_of(operation: Op<'_>, model: ModelKind) -> Option<&str> {
     match model {
         ModelKind::MultiRegister => None,
-        _ => operation.key.as_deref(),
+        _ => operation.key(),
     }
 }
 
@@ -231,7 +231,7 @@ impl<O: Object> Race<'_, O> {
         let mut report = CheckReport {
             validity: Validity::Valid,
             reason: None,
-            operations: self.job.history.operations().len(),
+            operations: self.job.history.len(),
             crashed: self.job.history.crashed(),
             keys: self.keys.len(),
             configurations: 0,

@@ -155,7 +155,7 @@ fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
         initial: Some(initial.clone()),
         failed_cas_observed: loaded.failed_cas_observed,
     };
-    let operations = history.operations().len();
+    let operations = history.len();
     let outcome = watch::while_working(file, operations, args.time_limit, || {
         catch_unwind(AssertUnwindSafe(|| check(&history, model, &options)))
     });
