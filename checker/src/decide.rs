@@ -17,6 +17,7 @@ pub(crate) mod fuzz;
 pub(crate) mod mutex;
 pub(crate) mod owned_mutex;
 mod sweep;
+pub(crate) mod versioned;
 mod waiting;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.

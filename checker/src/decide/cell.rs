@@ -169,8 +169,7 @@ impl Machine {
         };
         let mut clusters = vec![unwritten; values.max(1)];
         clusters[0] = Cluster { call: 0, block: 0, f: 0, ..unwritten };
-        let initial =
-            Block { f: 0, s: 0, root: 0, scan: 1, cover: NONE, f_op: NONE, s_op: NONE };
+        let initial = Block { f: 0, s: 0, root: 0, scan: 1, cover: NONE, f_op: NONE, s_op: NONE };
         Self {
             clusters,
             blocks: vec![initial],
@@ -232,7 +231,10 @@ impl Machine {
             }
             let cluster = &mut self.clusters[at as usize];
             cluster.block = VISITED;
-            if cluster.call > latest.0 && cluster.call != NEVER && !self.breaks(Sabotage::PendingWriters) {
+            if cluster.call > latest.0
+                && cluster.call != NEVER
+                && !self.breaks(Sabotage::PendingWriters)
+            {
                 latest = (self.clusters[at as usize].call, self.clusters[at as usize].writer);
             }
             self.path.push(at);
@@ -251,11 +253,8 @@ impl Machine {
         if known.block == VISITED && known.from != NONE {
             return Err(self.nowhere(op));
         }
-        let block = if known.block == VISITED {
-            self.open_block(at, op, latest, ret)
-        } else {
-            known.block
-        };
+        let block =
+            if known.block == VISITED { self.open_block(at, op, latest, ret) } else { known.block };
         for at in std::mem::take(&mut self.path) {
             self.clusters[at as usize].block = block;
         }

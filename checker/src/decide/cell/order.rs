@@ -82,8 +82,7 @@ impl Covered {
         let (mut first, mut after) = (vec![NONE; count], vec![NONE; count]);
         for (number, block) in machine.blocks.iter().enumerate() {
             if stands_before_its_cover(block) {
-                after[number] =
-                    std::mem::replace(&mut first[block.cover as usize], number as u32);
+                after[number] = std::mem::replace(&mut first[block.cover as usize], number as u32);
             }
         }
         Self { first, after }

@@ -38,8 +38,10 @@ fn random_case(random: &mut Random) -> (Vec<Timed<CellOp>>, usize) {
         .collect();
     let mut by_moment: Vec<usize> = (0..count).collect();
     by_moment.sort_by_key(|index| moments[*index]);
-    let mut ops: Vec<Timed<CellOp>> =
-        spans.iter().map(|span| Timed { call: span.call, ret: span.ret, op: CellOp::Read(0) }).collect();
+    let mut ops: Vec<Timed<CellOp>> = spans
+        .iter()
+        .map(|span| Timed { call: span.call, ret: span.ret, op: CellOp::Read(0) })
+        .collect();
     let (mut state, mut values) = (0, 1);
     for index in by_moment {
         let new = values;
