@@ -291,7 +291,10 @@ fn contradiction(ops: &[Timed<Step>], completion: u32) -> Refutation {
         Step::Add(Some(place)) if twin(place).is_some() => {
             (Rule::Twice, twin(place).into_iter().collect())
         }
-        Step::Read(_) => (Rule::Lost, case.reasons()),
+        Step::Read(place) => {
+            let newer = case.further_before(place);
+            (Rule::Lost, newer.map_or_else(|| case.reasons(), |newer| vec![newer]))
+        }
         Step::Add(_) => (Rule::Exhausted, case.reasons()),
     };
     kept.extend(case.ends);
@@ -315,6 +318,17 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// The last operation that completed before the one that cannot be ordered began, and found the counter further on.
+    fn further_before(&self, place: u32) -> Option<u32> {
+        let begun = self.ops[self.ends[0] as usize].call;
+        let further = |op: &Timed<Step>| match op.op {
+            Step::Add(Some(other)) | Step::Read(other) => other > place,
+            Step::Add(None) => false,
+        };
+        let earlier = (0..).zip(self.ops).filter(|(_, op)| op.ret < begun && further(op));
+        earlier.max_by_key(|(_, op)| op.ret).map(|(at, _)| at)
+    }
+
     /// Reads without which there would be an order, and the additions from the first of them on.
     fn reasons(&self) -> Vec<u32> {
         let looks = self.order.iter().copied().filter(|op| !is_addition(self.ops, *op));

@@ -3,6 +3,10 @@
 
 use super::brute::{Random, as_known, is_linearizable};
 use super::{Decision, NEVER, Timed};
+use crate::Value;
+use crate::history::{Event, EventKind, History, ProcessId};
+use crate::model::Object;
+use crate::search::{Budget, KeyOp, Outcome, Problem, Tuning, search};
 
 /// The operations that act, in the order in which they do. Of those of unknown outcome about half never act.
 pub(crate) fn acting<T>(random: &mut Random, spans: &[Timed<T>]) -> Vec<usize> {
@@ -94,4 +98,68 @@ pub(crate) fn first_wrong<T>(
     check: impl Fn(&T) -> bool,
 ) -> Option<u64> {
     (0..rounds).find(|_| !check(&make()))
+}
+
+/// An operation as a history has it.
+pub(crate) struct Told {
+    pub(crate) process: u64,
+    pub(crate) f: &'static str,
+    pub(crate) input: Value,
+    pub(crate) answer: Value,
+}
+
+/// What the general search says of the operations, with the model that they belong to.
+pub(crate) fn is_found_by_search<T, O: Object>(
+    mut object: O,
+    ops: &[Timed<T>],
+    tell: impl Fn(usize, &T) -> Told,
+) -> bool {
+    let mut events: Vec<(u32, Event)> = Vec::new();
+    for (at, op) in ops.iter().enumerate() {
+        let Told { process, f, input, answer } = tell(at, &op.op);
+        let event = |kind, value: &Value| Event {
+            index: 0,
+            time: None,
+            process: ProcessId(process),
+            kind,
+            f: f.to_owned(),
+            key: None,
+            value: value.clone(),
+            node: None,
+            error: None,
+        };
+        events.push((op.call, event(EventKind::Invoke, &input)));
+        if !op.is_crashed() {
+            events.push((op.ret, event(EventKind::Ok, &answer)));
+        }
+    }
+    events.sort_by_key(|(position, _)| *position);
+    let events: Vec<Event> = events.into_iter().map(|(_, event)| event).collect();
+    let history = History::from_events(&events).expect("a history");
+    let mut key_ops: Vec<KeyOp> = Vec::new();
+    for op in history.ops() {
+        let meaning = object.interpret(op).expect("a fit");
+        let ret = op.ret().unwrap_or(u64::MAX);
+        key_ops.push(KeyOp { id: op.id(), call: op.call(), ret, meaning });
+    }
+    let problem = Problem::build(&mut object, &key_ops, 0..key_ops.len(), u64::MAX, false);
+    let budget = Budget::new(256 << 20);
+    let account = &mut budget.account();
+    let found = search(&mut object, &problem, &Tuning::full(), account, &|| None);
+    match found.outcome {
+        Outcome::Linearizable(_) => true,
+        Outcome::NotLinearizable => false,
+        Outcome::Stopped(stop) => panic!("stopped: {stop:?}"),
+    }
+}
+
+/// Asserts that the decision, if there is one, is what the search found, and counts it.
+pub(crate) fn compare_with_search(decision: &Decision, found: bool, tally: &mut Tally) {
+    let answer = match decision {
+        Decision::Linearizable(_) => Some(true),
+        Decision::NotLinearizable(_) => Some(false),
+        Decision::Inapplicable(_) => None,
+    };
+    assert!(answer.is_none_or(|answer| answer == found), "the search says {found}: {decision:?}");
+    tally.count(answer);
 }

@@ -1,6 +1,9 @@
 use super::*;
+use crate::Value;
 use crate::decide::brute::{self, Random, as_known, random_spans};
-use crate::decide::fuzz::{Tally, acting, first_wrong, is_right};
+use crate::decide::fuzz::{Tally, Told, acting, first_wrong, is_right};
+use crate::decide::fuzz::{compare_with_search, is_found_by_search};
+use crate::model::counter::Counter;
 
 const ROUNDS: u64 = 60_000;
 
@@ -17,6 +20,10 @@ fn step(value: &mut i64, op: &Timed<Op>) -> bool {
 /// A legal history, of which some answers are then changed.
 fn history(random: &mut Random) -> (Vec<Timed<Op>>, i64) {
     let count = 2 + random.below(8) as usize;
+    history_of(random, count)
+}
+
+fn history_of(random: &mut Random, count: usize) -> (Vec<Timed<Op>>, i64) {
     let (open, crashes) = (1 + random.below(4) as usize, [0, 10, 40][random.below(3) as usize]);
     let (reads, answers) = (10 + random.below(50), [0, 30, 100][random.below(3) as usize]);
     let initial = random.below(3).cast_signed() - 1;
@@ -116,4 +123,25 @@ fn values_that_no_number_of_additions_reaches_are_from_nowhere() {
         };
         assert_eq!((refutation.completion, refutation.rule), (3, Rule::FromNowhere));
     }
+}
+
+#[test]
+fn the_search_agrees_on_longer_histories() {
+    let mut random = Random(9);
+    let mut tally = Tally::default();
+    let tell = |at: usize, op: &Op| {
+        let (f, input, answer) = match *op {
+            Op::Add { delta, answer: Some(answer) } => ("add-and-get", delta, answer),
+            Op::Add { delta, answer: None } => ("add", delta, delta),
+            Op::Read(answer) => ("read", 0, answer),
+        };
+        Told { process: at as u64, f, input: Value::Int(input), answer: Value::Int(answer) }
+    };
+    for _ in 0..3_000 {
+        let count = 12 + random.below(19) as usize;
+        let (ops, initial) = history_of(&mut random, count);
+        let found = is_found_by_search(Counter::new(&Value::Int(initial), false), &ops, tell);
+        compare_with_search(&decide(&ops, initial), found, &mut tally);
+    }
+    tally.assert_shares(20, 30, 10);
 }

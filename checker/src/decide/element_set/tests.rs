@@ -1,6 +1,9 @@
 use super::*;
+use crate::Value;
 use crate::decide::brute::{self, Random, as_known, random_spans};
-use crate::decide::fuzz::{Tally, acting, first_wrong, is_right};
+use crate::decide::fuzz::{Tally, Told, acting, first_wrong, is_right};
+use crate::decide::fuzz::{compare_with_search, is_found_by_search};
+use crate::model::element_set::ElementSet;
 
 const ROUNDS: u64 = 60_000;
 
@@ -24,6 +27,10 @@ fn step(state: &mut u32, op: &Timed<Op>) -> bool {
 /// A legal history, of which some answers are then changed.
 fn history(random: &mut Random) -> Vec<Timed<Op>> {
     let count = 2 + random.below(8) as usize;
+    history_of(random, count)
+}
+
+fn history_of(random: &mut Random, count: usize) -> Vec<Timed<Op>> {
     let (open, crashes) = (1 + random.below(4) as usize, [0, 10, 40][random.below(3) as usize]);
     let elements = 1 + random.below(2);
     let looks = 10 + random.below(50);
@@ -104,4 +111,27 @@ fn an_unknown_answer_is_not_guessed() {
     let op = Op { element: 0, function: Function::Add, answer: None };
     let decision = decide(&[Timed { call: 0, ret: 1, op }]);
     assert!(matches!(decision, Decision::Inapplicable(_)), "{decision:?}");
+}
+
+#[test]
+fn the_search_agrees_on_longer_histories() {
+    let mut random = Random(9);
+    let mut tally = Tally::default();
+    let tell = |at: usize, op: &Op| Told {
+        process: at as u64,
+        f: match op.function {
+            Function::Add => "add",
+            Function::Remove => "remove",
+            Function::Contains => "contains",
+        },
+        input: Value::Int(op.element.into()),
+        answer: op.answer.map_or(Value::Nil, Value::Bool),
+    };
+    for _ in 0..3_000 {
+        let count = 12 + random.below(19) as usize;
+        let ops = history_of(&mut random, count);
+        let found = is_found_by_search(ElementSet::new(), &ops, tell);
+        compare_with_search(&decide(&ops), found, &mut tally);
+    }
+    tally.assert_shares(25, 35, 0);
 }

@@ -1,7 +1,10 @@
 use super::*;
+use crate::Value;
 use crate::decide::NEVER;
 use crate::decide::brute::{self, Random, as_known, random_spans};
-use crate::decide::fuzz::{Tally, acting, first_wrong, is_right};
+use crate::decide::fuzz::{Tally, Told, acting, first_wrong, is_right};
+use crate::decide::fuzz::{compare_with_search, is_found_by_search};
+use crate::model::owned_mutex::OwnedMutex;
 
 const ROUNDS: u64 = 60_000;
 
@@ -14,8 +17,7 @@ pub(crate) fn step(holder: &mut Option<u32>, op: &Timed<Op>) -> bool {
 }
 
 /// Spans of processes that do one thing at a time, with any function.
-fn spans(random: &mut Random) -> Vec<Timed<Op>> {
-    let count = 2 + random.below(10) as usize;
+fn spans(random: &mut Random, count: usize) -> Vec<Timed<Op>> {
     let (open, crashes) = (1 + random.below(4) as usize, [0, 10, 40][random.below(3) as usize]);
     let mut free_from: Vec<u32> = Vec::new();
     let assign = |span: Timed<()>, random: &mut Random| {
@@ -40,7 +42,12 @@ fn spans(random: &mut Random) -> Vec<Timed<Op>> {
 
 /// A legal history, of which something is then changed. What cannot act when it should is left out.
 pub(crate) fn history(random: &mut Random) -> Vec<Timed<Op>> {
-    let mut ops = spans(random);
+    let count = 2 + random.below(10) as usize;
+    history_of(random, count)
+}
+
+fn history_of(random: &mut Random, count: usize) -> Vec<Timed<Op>> {
+    let mut ops = spans(random, count);
     let mut holder = None;
     let mut useless = Vec::new();
     for at in acting(random, &ops) {
@@ -108,4 +115,25 @@ fn every_broken_rule_is_noticed() {
     assert!(is_caught::<{ fault::NO_CRASHED }>());
     assert!(is_caught::<{ fault::ANY_OWNER }>());
     assert!(is_caught::<{ fault::EARLY_ACQUIRE }>());
+}
+
+#[test]
+fn the_search_agrees_on_longer_histories() {
+    let mut random = Random(9);
+    let mut tally = Tally::default();
+    let tell = |_: usize, op: &Op| Told {
+        process: op.process.into(),
+        f: if op.function == Function::Acquire { "acquire" } else { "release" },
+        input: Value::Nil,
+        answer: Value::Nil,
+    };
+    for _ in 0..3_000 {
+        let count = 12 + random.below(19) as usize;
+        let ops = history_of(&mut random, count);
+        if is_sequential(&ops) {
+            let found = is_found_by_search(OwnedMutex::new(), &ops, tell);
+            compare_with_search(&decide(&ops), found, &mut tally);
+        }
+    }
+    tally.assert_shares(30, 30, 0);
 }

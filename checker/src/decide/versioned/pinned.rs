@@ -116,14 +116,14 @@ impl<'a, const FAULT: u8> View<'a, FAULT> {
             Op::Put { revision: None, .. } | Op::Delete { revision: None, .. } => {
                 return Err(Flaw::Unclear("a change does not tell its revision"));
             }
-            Op::Delete { revision: Some(0), store } => self.enter_nothing(op, store)?,
+            Op::Delete { revision: Some(0), store }
+            | Op::Get { value: ABSENT, modified: 0, store } => self.enter_nothing(op, store)?,
             Op::Put { revision: Some(base), .. } | Op::Delete { revision: Some(base), .. } => {
                 if base <= 0 {
                     return Err(clash(Rule::FromNowhere, &[op]));
                 }
                 self.entries.push(Entry { base, kind: Kind::Change, store: 0, op });
             }
-            Op::Get { value: ABSENT, modified: 0, store } => self.enter_nothing(op, store)?,
             Op::Get { value, modified, store } => {
                 let possible = value != ABSENT && modified > 0;
                 if !possible || store.is_some_and(|store| store < modified) {

@@ -1,6 +1,9 @@
 use super::*;
+use crate::Value;
 use crate::decide::brute::{self, Random, as_known, random_spans};
-use crate::decide::fuzz::{Tally, acting, first_wrong, is_right};
+use crate::decide::fuzz::{Tally, Told, acting, first_wrong, is_right};
+use crate::decide::fuzz::{compare_with_search, is_found_by_search};
+use crate::model::versioned_register::VersionedRegister;
 
 const ROUNDS: u64 = 100_000;
 
@@ -130,14 +133,19 @@ fn spoil(random: &mut Random, op: &mut Op) {
     let by = [-2, -1, 1, 2][random.below(4) as usize];
     let shift = |number: &mut i64| *number = (*number + by).max(0);
     match (op, random.below(3)) {
-        (Op::Get { store: Some(store), .. }, 0) => shift(store),
         (Op::Get { value, modified, .. }, 1) => (*value, *modified) = (ABSENT, 0),
-        (Op::Get { modified, .. }, _) if *modified != 0 => shift(modified),
         (Op::Put { when: When::Value(from), .. }, 0) => *from = 1 + random.below(4) as u32,
-        (Op::Put { when: When::Modified(from), .. }, 0) => shift(from),
-        (Op::Put { revision: Some(revision), .. }, _) => shift(revision),
-        (Op::Delete { store: Some(store), .. }, 0) => shift(store),
-        (Op::Delete { revision: Some(revision), .. }, _) => shift(revision),
+        (
+            Op::Get { store: Some(number), .. }
+            | Op::Delete { store: Some(number), .. }
+            | Op::Put { when: When::Modified(number), .. },
+            0,
+        )
+        | (Op::Put { revision: Some(number), .. } | Op::Delete { revision: Some(number), .. }, _) =>
+        {
+            shift(number);
+        }
+        (Op::Get { modified, .. }, _) if *modified != 0 => shift(modified),
         _ => {}
     }
 }
@@ -145,6 +153,10 @@ fn spoil(random: &mut Random, op: &mut Op) {
 /// A legal history, of which some answers are then changed.
 fn history(random: &mut Random) -> Vec<Timed<Op>> {
     let count = 2 + random.below(8) as usize;
+    history_of(random, count)
+}
+
+fn history_of(random: &mut Random, count: usize) -> Vec<Timed<Op>> {
     let (open, crashes) = (1 + random.below(4) as usize, [0, 10, 30][random.below(3) as usize]);
     let shape = Shape {
         deletes: [0, 30][random.below(2) as usize],
@@ -222,4 +234,55 @@ fn every_broken_rule_is_noticed() {
     assert!(is_caught::<{ fault::SINGLE_GETS }>());
     assert!(is_caught::<{ fault::NO_DOUBT }>());
     assert!(is_caught::<{ fault::CLASH_IS_FIRST }>());
+}
+
+fn tell(at: usize, op: &Op) -> Told {
+    let named = |value: u32| if value == ABSENT { Value::Nil } else { Value::Int(value.into()) };
+    let list = |items: &[Option<i64>], first: Value| {
+        let rest = items.iter().flatten().map(|number| Value::Int(*number));
+        Value::List([first].into_iter().chain(rest).collect())
+    };
+    let (f, input, answer) = match *op {
+        Op::Get { value, modified, store } => {
+            ("get", Value::Nil, list(&[Some(modified), store], named(value)))
+        }
+        Op::Delete { revision: None, .. } => ("delete", Value::Nil, Value::Nil),
+        Op::Delete { revision, store } => {
+            let store = store.filter(|_| revision == Some(0));
+            ("delete", Value::Nil, list(&[revision, store], Value::Nil))
+        }
+        Op::Put { when, value, revision } => {
+            let (f, input) = match when {
+                When::Always => ("put", named(value)),
+                When::Value(from) => ("cas", Value::List(vec![named(from), named(value)])),
+                When::Modified(from) => {
+                    ("cas-revision", Value::List(vec![Value::Int(from), named(value)]))
+                }
+            };
+            let answer = revision.map(|revision| list(&[Some(revision)], named(value)));
+            (f, input, answer.unwrap_or_default())
+        }
+    };
+    Told { process: at as u64, f, input, answer }
+}
+
+/// An answer that could as well be the argument repeated says less to the model than to the decider.
+fn is_ambiguous(op: &Timed<Op>) -> bool {
+    let told = tell(0, &op.op);
+    told.input == told.answer
+}
+
+#[test]
+fn the_search_agrees_on_longer_histories() {
+    let mut random = Random(9);
+    let mut tally = Tally::default();
+    for _ in 0..3_000 {
+        let count = 10 + random.below(9) as usize;
+        let ops = history_of(&mut random, count);
+        if !ops.iter().any(is_ambiguous) {
+            let found = is_found_by_search(VersionedRegister::new(false), &ops, tell);
+            compare_with_search(&decide(&ops), found, &mut tally);
+        }
+    }
+    tally.assert_shares(20, 30, 20);
 }

@@ -91,8 +91,7 @@ impl<const FAULT: u8> View<'_, FAULT> {
             let last = position.checked_sub(1).map(|group| fixed[starts[group] as usize]);
             // A get with a place does not change what is there.
             let absent = match last {
-                None => true,
-                Some(Entry { kind: Kind::Nothing, .. }) => true,
+                None | Some(Entry { kind: Kind::Nothing, .. }) => true,
                 Some(Entry { kind: Kind::Change, op, .. }) => self.left_by(op) == ABSENT,
                 Some(_) => false,
             };
@@ -176,7 +175,8 @@ impl<const FAULT: u8> View<'_, FAULT> {
                     }
                     let mut ops = vec![*op];
                     ops.extend([against, cause(groups, bounds)].iter().filter(|op| **op != NONE));
-                    let mut link = after.1;
+                    // The gets before it matter only if it has a position without them.
+                    let mut link = if alone() { after.1 } else { NONE };
                     while let Some(floating) = floating.get(link as usize) {
                         ops.push(floating.op);
                         let [fixed, next] = causes[link as usize];
@@ -207,8 +207,7 @@ impl<const FAULT: u8> View<'_, FAULT> {
         let end = period.map_or(position, |[_, end]| end);
         if position > end || position == NONE {
             // What it has to come after.
-            let last = if position == NONE { groups.first_ret.len() as u32 - 1 } else { end };
-            return Err(groups.first_ret[last as usize]);
+            return Err(groups.first_ret.get(end as usize).copied().unwrap_or(NONE));
         }
         let before = groups.latest_call[position as usize];
         let late = before != NONE && self.ret(op) < self.call(before);
