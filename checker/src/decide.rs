@@ -6,17 +6,33 @@
 //!
 //! One file a data type. Each says in its doc what it decides, how, why that is right, and from where the idea is.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod append_list;
 #[cfg(test)]
 pub(crate) mod brute;
 pub(crate) mod cell;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod counter;
 pub(crate) mod element_set;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod fenced_mutex;
 #[cfg(test)]
 pub(crate) mod fuzz;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod grow_set;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod lists;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod mutex;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod owned_mutex;
+#[cfg(test)]
+mod simulate;
 mod sweep;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod text_store;
+mod timeline;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod versioned;
 mod waiting;
 

@@ -74,15 +74,12 @@ impl Counter {
         };
         self.ups |= delta > 0;
         self.downs |= delta < 0;
-        match (delta, answer) {
-            (0, None) => Ok(Meaning::NOTHING),
-            (0, Some(value)) => Ok(Meaning::observer(self.class(CounterOp::Read(value)))),
-            _ => {
-                let completed = Some(self.class(CounterOp::Add(delta, answer)));
-                let open = Some(self.class(CounterOp::Add(delta, None)));
-                Ok(Meaning { completed, open })
-            }
+        if let (0, Some(value)) = (delta, answer) {
+            return Ok(Meaning::observer(self.class(CounterOp::Read(value))));
         }
+        let completed = Some(self.class(CounterOp::Add(delta, answer)));
+        let open = Some(self.class(CounterOp::Add(delta, None)));
+        Ok(Meaning { completed, open })
     }
 }
 

@@ -1,17 +1,16 @@
 //! The order that proves a history of a register linearizable.
 
-use super::{Block, CellOp, Machine, NONE};
-use crate::decide::Timed;
+use super::{Block, CellOp, Machine, NONE, Source};
 
 /// The order of the operations that took effect, after all completions were accepted.
 ///
 /// Blocks with a span stand where it begins; a block without one stands where its `f` is, or, if that is inside another's
 /// span, right before this. Within a block the chain is followed, reads of a value after its writer in the order of their
 /// invocation.
-pub(super) fn order(machine: &Machine, ops: &[Timed<CellOp>]) -> Vec<u32> {
-    let reads = Reads::new(machine, ops);
+pub(super) fn order(machine: &Machine, source: &impl Source) -> Vec<u32> {
+    let reads = Reads::new(machine, source);
     let covered = Covered::new(machine);
-    let mut order = Vec::with_capacity(ops.len());
+    let mut order = Vec::with_capacity(source.len() as usize);
     for (number, block) in machine.blocks.iter().enumerate() {
         if stands_before_its_cover(block) {
             continue;
@@ -34,16 +33,16 @@ fn stands_before_its_cover(block: &Block) -> bool {
 fn emit(machine: &Machine, reads: &Reads, number: u32, order: &mut Vec<u32>) {
     let mut at = machine.blocks[number as usize].root;
     while at != NONE && machine.clusters[at as usize].block == number {
-        let cluster = &machine.clusters[at as usize];
-        if cluster.writer != NONE {
-            order.push(cluster.writer);
+        let writer = machine.clusters[at as usize].writer;
+        if writer != NONE {
+            order.push(writer);
         }
         let mut read = reads.first[at as usize];
         while read != NONE {
             order.push(read);
             read = reads.after[read as usize];
         }
-        at = cluster.next;
+        at = machine.next(at);
     }
 }
 
@@ -56,14 +55,14 @@ struct Reads {
 }
 
 impl Reads {
-    fn new(machine: &Machine, ops: &[Timed<CellOp>]) -> Self {
+    fn new(machine: &Machine, source: &impl Source) -> Self {
         let mut first = vec![NONE; machine.clusters.len()];
-        let mut after = vec![NONE; ops.len()];
-        for (index, op) in ops.iter().enumerate().rev() {
-            if let CellOp::Read(value) = op.op
-                && !op.is_crashed()
+        let mut after = vec![NONE; source.len() as usize];
+        for index in (0..source.len()).rev() {
+            if let Some(op) = source.op(index)
+                && let CellOp::Read(value) = op.op
             {
-                after[index] = std::mem::replace(&mut first[value as usize], index as u32);
+                after[index as usize] = std::mem::replace(&mut first[value as usize], index);
             }
         }
         Self { first, after }
