@@ -6,6 +6,7 @@
 //! however it was found.
 
 mod objects;
+mod revisions;
 
 use crate::check::Job;
 use crate::history::OpId;

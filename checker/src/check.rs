@@ -17,11 +17,16 @@ use crate::history::{History, Op};
 use crate::model::Misfit;
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
+use crate::model::counter::Counter;
+use crate::model::element_set::ElementSet;
+use crate::model::fenced_mutex::FencedMutex;
 use crate::model::key_value::KeyValue;
 use crate::model::multi_register::MultiRegister;
 use crate::model::mutex::Mutex;
+use crate::model::owned_mutex::OwnedMutex;
 use crate::model::register::Register;
 use crate::model::set::Set;
+use crate::model::versioned_register::VersionedRegister;
 
 /// The sequential specifications that this crate knows, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +46,16 @@ pub enum ModelKind {
     Mutex,
     /// transactions of reads and writes over several registers (Knossos).
     MultiRegister,
+    /// add, remove, contains of single elements, answering true or false.
+    ElementSet,
+    /// acquire and release, by the same process.
+    OwnedMutex,
+    /// acquire and release by the same process; acquire answers a token greater than any before.
+    FencedMutex,
+    /// add, increment, add-and-get, read of a number.
+    Counter,
+    /// get, put, compare-and-set, delete of a key whose changes have revisions (etcd).
+    VersionedRegister,
 }
 
 /// Three-valued, all the way to the exit code.
@@ -261,6 +276,11 @@ pub fn check(
         ModelKind::MultiRegister => {
             keys::check(&job, || MultiRegister::new(&initial, unknown), None)
         }
+        ModelKind::ElementSet => keys::check(&job, ElementSet::new, None),
+        ModelKind::OwnedMutex => keys::check(&job, OwnedMutex::new, None),
+        ModelKind::FencedMutex => keys::check(&job, FencedMutex::new, None),
+        ModelKind::Counter => keys::check(&job, || Counter::new(&initial, unknown), None),
+        ModelKind::VersionedRegister => keys::check(&job, || VersionedRegister::new(unknown), None),
     }
 }
 

@@ -10,20 +10,26 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod append_list;
 #[cfg(test)]
 pub(crate) mod brute;
 pub(crate) mod cell;
-#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod counter;
+pub(crate) mod element_set;
+pub(crate) mod fenced_mutex;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub(crate) mod grow_set;
-#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod lists;
+pub(crate) mod mutex;
+pub(crate) mod owned_mutex;
 #[cfg(test)]
 mod simulate;
-#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+mod sweep;
 pub(crate) mod text_store;
 mod timeline;
+pub(crate) mod versioned;
+mod waiting;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.
 pub(crate) const NEVER: u32 = u32::MAX;

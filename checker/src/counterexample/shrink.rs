@@ -289,7 +289,8 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
 /// an acquire with the same process's next release.
 fn partners<O: Object>(scene: &Scene<'_, O>) -> Vec<Option<usize>> {
     let mut partners = vec![None; scene.key.ops.len()];
-    if scene.job.model != ModelKind::Mutex {
+    let locks = [ModelKind::Mutex, ModelKind::OwnedMutex, ModelKind::FencedMutex];
+    if !locks.contains(&scene.job.model) {
         return partners;
     }
     let history = scene.job.history;

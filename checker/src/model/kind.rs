@@ -6,7 +6,7 @@ use crate::check::ModelKind;
 
 impl ModelKind {
     /// Every model, in the order in which to list them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Register,
         Self::CasRegister,
         Self::KeyValue,
@@ -14,6 +14,11 @@ impl ModelKind {
         Self::AppendList,
         Self::Mutex,
         Self::MultiRegister,
+        Self::ElementSet,
+        Self::OwnedMutex,
+        Self::FencedMutex,
+        Self::Counter,
+        Self::VersionedRegister,
     ];
 
     /// Its name on the command line and in files.
@@ -26,6 +31,11 @@ impl ModelKind {
             Self::AppendList => "append-list",
             Self::Mutex => "mutex",
             Self::MultiRegister => "multi-register",
+            Self::ElementSet => "element-set",
+            Self::OwnedMutex => "owned-mutex",
+            Self::FencedMutex => "fenced-mutex",
+            Self::Counter => "counter",
+            Self::VersionedRegister => "versioned-register",
         }
     }
 
@@ -39,6 +49,13 @@ impl ModelKind {
             Self::AppendList => "a growing list: append, read all",
             Self::Mutex => "a lock without an owner: acquire, release",
             Self::MultiRegister => "several registers: txn of [read k v] and [write k v]",
+            Self::ElementSet => "a set by element: add, remove, contains, answering true or false",
+            Self::OwnedMutex => "a lock that only its holder releases: acquire, release",
+            Self::FencedMutex => "a lock whose acquire answers a growing fencing token; release",
+            Self::Counter => "a number: add, increment, add-and-get, read",
+            Self::VersionedRegister => {
+                "a key with revisions (etcd): get, put, cas, cas-revision, delete"
+            }
         }
     }
 
@@ -50,8 +67,11 @@ impl ModelKind {
             Self::KeyValue => &["get", "put", "append", "delete"],
             Self::Set => &["add", "read"],
             Self::AppendList => &["append", "read"],
-            Self::Mutex => &["acquire", "release"],
+            Self::Mutex | Self::OwnedMutex | Self::FencedMutex => &["acquire", "release"],
             Self::MultiRegister => &["txn"],
+            Self::ElementSet => &["add", "remove", "contains"],
+            Self::Counter => &["read", "add", "increment", "add-and-get"],
+            Self::VersionedRegister => &["get", "put", "cas", "cas-revision", "delete"],
         }
     }
 

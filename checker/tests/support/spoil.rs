@@ -19,7 +19,12 @@ pub(crate) fn spoil(shape: &Shape, events: &mut Vec<Event>, random: &mut Random)
                 .collect();
             if let Some(at) = failed.get(random.below(failed.len().max(1) as u64) as usize) {
                 let event = &mut events[*at];
-                let updates = !matches!(event.f.as_str(), "read" | "get" | "txn");
+                let updates = !matches!(
+                    event.f.as_str(),
+                    "read" | "get" | "txn" | "contains" | "add-and-get"
+                );
+                let fenced = shape.model == ModelKind::FencedMutex && event.f == "acquire";
+                let updates = updates && !(fenced && event.kind == EventKind::Fail);
                 if updates {
                     let failed = event.kind == EventKind::Fail;
                     event.kind = if failed { EventKind::Ok } else { EventKind::Fail };
@@ -46,7 +51,13 @@ fn change_answer(shape: &Shape, events: &mut [Event], random: &mut Random) {
     let answers: Vec<usize> = (0..events.len())
         .filter(|at| {
             let event = &events[*at];
-            event.kind == EventKind::Ok && matches!(event.f.as_str(), "read" | "get" | "txn")
+            let telling = match shape.model {
+                ModelKind::ElementSet => true,
+                ModelKind::VersionedRegister => !event.f.starts_with("cas"),
+                ModelKind::FencedMutex => event.f == "acquire",
+                _ => matches!(event.f.as_str(), "read" | "get" | "txn" | "add-and-get"),
+            };
+            event.kind == EventKind::Ok && telling
         })
         .collect();
     if answers.is_empty() {
@@ -85,7 +96,23 @@ fn change_answer(shape: &Shape, events: &mut [Event], random: &mut Random) {
         {
             Value::Nil
         }
-        (ModelKind::Register | ModelKind::CasRegister, _) => value,
+        (
+            ModelKind::Register
+            | ModelKind::CasRegister
+            | ModelKind::FencedMutex
+            | ModelKind::Counter,
+            _,
+        ) => value,
+        (ModelKind::ElementSet, Value::Bool(truth)) => Value::Bool(!truth),
+        (ModelKind::VersionedRegister, Value::List(items)) if items.len() > 1 => {
+            let mut items = items.clone();
+            // A delete that says where the store stood found nothing.
+            let first = if event.f == "delete" { items.len() - 1 } else { 1 };
+            let at = first + random.below((items.len() - first) as u64) as usize;
+            let number = items[at].as_int().unwrap_or(1);
+            items[at] = Value::Int(number + [-1, 1, 2][random.below(3) as usize]);
+            Value::List(items)
+        }
         (_, other) => other.clone(),
     };
 }

@@ -144,7 +144,7 @@ fn faults() -> Vec<Line> {
 }
 
 /// All of them; a new one stops the build in [`about_model`].
-const MODELS: [ModelKind; 7] = [
+const MODELS: [ModelKind; 12] = [
     ModelKind::Register,
     ModelKind::CasRegister,
     ModelKind::KeyValue,
@@ -152,6 +152,11 @@ const MODELS: [ModelKind; 7] = [
     ModelKind::AppendList,
     ModelKind::Mutex,
     ModelKind::MultiRegister,
+    ModelKind::ElementSet,
+    ModelKind::OwnedMutex,
+    ModelKind::FencedMutex,
+    ModelKind::Counter,
+    ModelKind::VersionedRegister,
 ];
 
 const fn about_model(model: ModelKind) -> Line {
@@ -164,6 +169,17 @@ const fn about_model(model: ModelKind) -> Line {
         ModelKind::Mutex => ("mutex", "acquire and release, without an owner"),
         ModelKind::MultiRegister => {
             ("multi-register", "transactions of reads and writes over several registers")
+        }
+        ModelKind::ElementSet => {
+            ("element-set", "add, remove and contains of single elements, answering true or false")
+        }
+        ModelKind::OwnedMutex => ("owned-mutex", "acquire and release by the same process"),
+        ModelKind::FencedMutex => {
+            ("fenced-mutex", "an owned lock whose acquire answers a growing fencing token")
+        }
+        ModelKind::Counter => ("counter", "add, increment, add-and-get and read of a number"),
+        ModelKind::VersionedRegister => {
+            ("versioned-register", "a key with revisions: get, put, cas, cas-revision, delete")
         }
     };
     Line { name, summary }

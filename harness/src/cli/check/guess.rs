@@ -68,6 +68,9 @@ fn by_functions(functions: &BTreeSet<&str>) -> Option<ModelKind> {
         ModelKind::KeyValue,
         ModelKind::Mutex,
         ModelKind::MultiRegister,
+        ModelKind::ElementSet,
+        ModelKind::Counter,
+        ModelKind::VersionedRegister,
     ];
     order.into_iter().find(|model| knows_all(*model, functions)).filter(|_| telling)
 }
