@@ -40,6 +40,8 @@ pub mod check;
 pub mod counterexample;
 #[expect(dead_code, reason = "the deciders follow one by one")]
 mod decide;
+#[expect(dead_code, reason = "the checks do not use it yet")]
+mod frontier;
 pub mod history;
 mod model;
 mod search;

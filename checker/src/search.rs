@@ -74,6 +74,6 @@ mod problem;
 mod tests;
 mod wgl;
 
-pub(crate) use budget::{Budget, Stop};
+pub(crate) use budget::{Account, Budget, Stop};
 pub(crate) use problem::{KeyOp, Problem};
 pub(crate) use wgl::{Findings, Outcome, Tuning, search};
