@@ -147,6 +147,11 @@ impl<B: Bits> Antichain<B> {
         &self.configs[at as usize]
     }
 
+    /// Entries, those that were taken out included.
+    pub(super) fn len(&self) -> usize {
+        self.configs.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.configs.len() == self.gone
     }
@@ -158,6 +163,16 @@ impl<B: Bits> Antichain<B> {
             self.gone = 0;
         }
         self.heads.clear();
+    }
+
+    /// Keeps at most so many, those that used the fewest operations of unknown outcome. Whether that are all.
+    pub(super) fn narrow(&mut self, width_max: usize) -> bool {
+        let all = self.configs.len() <= width_max;
+        if !all {
+            self.configs.sort_by_key(|config| config.used.count());
+            self.configs.truncate(width_max);
+        }
+        all
     }
 
     /// Adds a configuration unless one that is there covers it, and takes out those that it covers. Returns its place if

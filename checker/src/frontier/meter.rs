@@ -41,12 +41,22 @@ impl<'a, 'b> Meter<'a, 'b> {
             return Ok(());
         }
         let size = size_of::<T>() + heap;
-        let more = (items.capacity() / 2).max(16);
+        let more = (items.capacity() / 2).max(64);
         // While it grows, the old and the new one exist side by side.
         let moved = items.capacity() * size_of::<T>();
         self.account.hold(self.held + self.beside + more * size + moved)?;
         items.reserve_exact(more);
         self.hold(more * size)
+    }
+
+    /// Bytes of the sweep's own tables.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Only so many bytes are held any more.
+    pub(super) fn release(&mut self, held: usize) {
+        self.held = held;
     }
 
     /// Counts bytes that are there from now on.

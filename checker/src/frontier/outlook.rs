@@ -1,8 +1,9 @@
 //! What is known of the operations still to come: which states they can tell apart.
 //!
-//! Only where the whole history is known, and only for objects whose states come from makers and are told apart by
-//! what is needed or excluded ([`Recurrence::ByMakers`]). Once the last operation that needs or excludes a state is
-//! over, the state is *idle*. All idle states are as good as each other: whoever looks, looks for another one.
+//! Only where the whole history is known. Of objects whose states come from makers and are told apart by what is needed
+//! or excluded ([`Recurrence::ByMakers`]): once the last operation that needs or excludes a state is over, the state is
+//! *idle*. All idle states are as good as each other: whoever looks, looks for another one. Of objects that only grow
+//! ([`Recurrence::Never`]): how many observers are still to come, all of which must agree with what is added.
 
 use crate::frontier::antichain::Order;
 use crate::frontier::plan::Selected;
@@ -18,18 +19,23 @@ pub(super) struct Outlook {
     ends: Vec<(u64, StateId)>,
     /// How many of them are over.
     over: usize,
+    /// Of objects that only grow: observers that are not over.
+    observers: Option<usize>,
 }
 
 impl Outlook {
-    /// Nothing is known.
-    pub(super) fn none() -> Self {
-        Self::default()
+    pub(super) fn new<O: Object>(object: &O, selected: &[Selected], order: Order) -> Self {
+        match object.recurrence() {
+            Recurrence::ByMakers => Self::of_makers(object, selected, order),
+            Recurrence::Never => {
+                let observers = selected.iter().filter(|op| object.is_observer(op.class));
+                Self { observers: Some(observers.count()), ..Self::default() }
+            }
+            Recurrence::Free => Self::default(),
+        }
     }
 
-    pub(super) fn new<O: Object>(object: &O, selected: &[Selected], order: Order) -> Self {
-        if object.recurrence() != Recurrence::ByMakers {
-            return Self::none();
-        }
+    fn of_makers<O: Object>(object: &O, selected: &[Selected], order: Order) -> Self {
         let mut last_ask = vec![0; object.initial().0 as usize + 1];
         for op in selected {
             let (needs, excludes) = (object.needs(op.class), object.excludes(op.class));
@@ -49,7 +55,7 @@ impl Outlook {
             states.map(|(state, last)| (*last, StateId(state as u32))).collect();
         ends.sort_unstable();
         ends.dedup_by_key(|end| end.0);
-        let mut outlook = Self { last_ask, ends, over: 0 };
+        let mut outlook = Self { last_ask, ends, over: 0, observers: None };
         outlook.pass(0);
         outlook
     }
@@ -77,6 +83,18 @@ impl Outlook {
     /// Whether nothing that completes after `position` asks for `state`.
     pub(super) fn is_idle_at(&self, state: StateId, position: u64) -> bool {
         self.last_ask.get(state.0 as usize).is_some_and(|last| *last <= position)
+    }
+
+    /// An observer is over.
+    pub(super) fn end_observer(&mut self) {
+        if let Some(observers) = &mut self.observers {
+            *observers -= 1;
+        }
+    }
+
+    /// Of an object that only grows: how many observers are still to take effect where `done` of the open ones did.
+    pub(super) fn observers_left(&self, done: u32) -> Option<u32> {
+        self.observers.map(|observers| observers as u32 - done)
     }
 
     pub(super) fn bytes(&self) -> usize {

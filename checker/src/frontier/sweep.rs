@@ -13,6 +13,9 @@ use crate::frontier::window::{Full, Move, Pick, Role, Window};
 use crate::model::{ClassId, Object, StateId};
 use crate::search::Stop;
 
+/// Configurations on the way to a completion, for each that is kept after it, beyond which no more are looked at.
+const SEEN_SHARE: usize = 8;
+
 /// Why an event could not be dealt with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Halt {
@@ -47,6 +50,26 @@ pub(super) struct Frontier<B> {
     /// Events so far.
     event: u32,
     configurations: u64,
+    effort: Effort,
+    /// Whether nothing was left out to save effort.
+    complete: bool,
+    /// Whether something was left out because of what is still to come.
+    foresaw: bool,
+}
+
+/// How much to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Effort {
+    /// Most configurations to keep; of more, those that used the fewest operations of unknown outcome are kept.
+    pub(super) width_max: usize,
+    /// Whether operations of unknown outcome may take effect as often as one likes: what is impossible even then is
+    /// impossible.
+    pub(super) lavish: bool,
+}
+
+impl Effort {
+    /// Everything, exactly.
+    pub(super) const FULL: Self = Self { width_max: usize::MAX, lavish: false };
 }
 
 /// What a completion asks of a configuration.
@@ -57,7 +80,7 @@ struct Goal {
 }
 
 impl<B: Bits> Frontier<B> {
-    pub(super) fn new(initial: StateId, order: Order) -> Self {
+    pub(super) fn new(initial: StateId, order: Order, effort: Effort) -> Self {
         let mut front = Antichain::new(order);
         front.start(Config {
             state: initial,
@@ -71,10 +94,13 @@ impl<B: Bits> Frontier<B> {
             next: Antichain::new(order),
             seen: Antichain::new(order),
             queue: Queue::default(),
-            window: Window::new(order),
+            window: Window::new(order, effort.lavish),
             trace: Trace::default(),
             event: 0,
             configurations: 1,
+            effort,
+            complete: true,
+            foresaw: false,
         }
     }
 
@@ -97,13 +123,10 @@ impl<B: Bits> Frontier<B> {
         if meter.step(configs.len()) {
             meter.poll(object.bytes() + self.window.bytes())?;
         }
-        let mut reached = Vec::new();
         for config in configs {
             match role {
                 Role::Observer => {
-                    reached.clear();
-                    object.successors(config.state, class, &mut reached);
-                    if !reached.is_empty() {
+                    if self.window.is_legal(object, config.state, class) {
                         config.done.set(slot);
                     }
                 }
@@ -144,13 +167,15 @@ impl<B: Bits> Frontier<B> {
     ) -> Result<bool, Halt> {
         let goal = Goal { slot, role: self.window.slot(slot).role };
         let ret = self.window.slot(slot).ret;
+        if meter.step(self.front.len()) {
+            meter.poll(object.bytes() + self.window.bytes())?;
+        }
         let settled = self.front.configs().iter().all(|config| config.done.has(slot));
         if settled && !outlook.changes_at(ret) {
-            self.event += 1;
             for config in self.front.configs_mut() {
                 config.done.clear(slot);
             }
-            self.window.end(slot);
+            self.leave(outlook, goal, ret);
             return Ok(true);
         }
         self.next.clear();
@@ -165,14 +190,23 @@ impl<B: Bits> Frontier<B> {
         if self.next.is_empty() {
             return Ok(false);
         }
-        self.event += 1;
+        self.complete &= self.next.narrow(self.effort.width_max);
         std::mem::swap(&mut self.front, &mut self.next);
-        self.window.end(slot);
-        outlook.pass(ret);
+        self.leave(outlook, goal, ret);
         self.merge(outlook, meter)?;
         self.settle_crashed();
         self.trace.prune(self.front.configs_mut().iter_mut().map(|config| &mut config.trace));
         Ok(true)
+    }
+
+    /// The operation is over.
+    fn leave(&mut self, outlook: &mut Outlook, goal: Goal, ret: u64) {
+        self.event += 1;
+        self.window.end(goal.slot);
+        outlook.pass(ret);
+        if goal.role == Role::Observer {
+            outlook.end_observer();
+        }
     }
 
     /// Takes over the configurations in which the operation took effect already; the others are to go on.
@@ -191,7 +225,7 @@ impl<B: Bits> Frontier<B> {
             if !done && !rests {
                 let level = config.used.count();
                 if let Some(at) = self.seen.insert(config.clone(), &self.window.roles, meter)? {
-                    self.queue.push(level, at);
+                    self.queue.push(level, at, meter)?;
                 }
             }
         }
@@ -206,14 +240,27 @@ impl<B: Bits> Frontier<B> {
         meter: &mut Meter<'_, '_>,
         goal: Goal,
     ) -> Result<(), Halt> {
+        let given = self.next.len();
         while let Some(at) = self.queue.pop() {
+            let found = self.next.len() - given;
+            if found >= self.effort.width_max
+                || found > 0 && self.seen.len() / SEEN_SHARE >= self.effort.width_max
+            {
+                self.complete = false;
+                return Ok(());
+            }
             let config = self.seen.get(at).clone();
             if config.is_gone() {
                 continue;
             }
             let state = config.state;
             let facts = self.window.look(object, state, |made| outlook.merge(made) == state);
-            for at in self.window.moves(facts) {
+            let moves = self.window.moves(facts);
+            let moves = match self.first_at_once(object, outlook, &config, moves.clone())? {
+                Some(at) => at..at + 1,
+                None => moves,
+            };
+            for at in moves {
                 if meter.step(1) {
                     meter.poll(object.bytes() + self.window.bytes())?;
                 }
@@ -222,6 +269,39 @@ impl<B: Bits> Frontier<B> {
             }
         }
         Ok(())
+    }
+
+    /// How many observers are still to take effect after a configuration, if that is known.
+    fn observers_left(&self, outlook: &Outlook, config: &Config<B>) -> Option<u32> {
+        // Asked first, as it costs nothing.
+        outlook.observers_left(0)?;
+        let mut done = config.done.clone();
+        done.keep(&self.window.roles.observers);
+        outlook.observers_left(done.count())
+    }
+
+    /// A move that can be made at once without losing an order: updates commute, and all that still look contain it.
+    fn first_at_once<O: Object>(
+        &mut self,
+        object: &O,
+        outlook: &Outlook,
+        config: &Config<B>,
+        mut moves: std::ops::Range<usize>,
+    ) -> Result<Option<usize>, Halt> {
+        let Some(left) = self.observers_left(outlook, config).filter(|_| object.commutes()) else {
+            return Ok(None);
+        };
+        while let Some(at) = moves.next() {
+            let Move { group, class, next, .. } = self.window.move_at(at);
+            let idle = object.is_idle_in(config.state, class);
+            if idle || object.agreeing(class, next) == left {
+                let pick = self.window.pick(group, config)?;
+                if pick.is_some_and(|pick| !idle || matches!(pick, Pick::Open(_))) {
+                    return Ok(Some(at));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Makes one move, if it may lead to something that other moves do not.
@@ -235,9 +315,14 @@ impl<B: Bits> Frontier<B> {
         taken: Move,
     ) -> Result<(), Halt> {
         let Some(pick) = self.window.pick(taken.group, config)? else { return Ok(()) };
+        let lost = |left| object.agreeing(taken.class, taken.next) < left;
+        if taken.next != config.state && self.observers_left(outlook, config).is_some_and(lost) {
+            self.foresaw = true;
+            return Ok(());
+        }
         let last = pick == Pick::Open(goal.slot);
         let state = outlook.merge(taken.next);
-        let optional = !last && (taken.blind || matches!(pick, Pick::Crashed(_)));
+        let optional = !last && (taken.blind || !matches!(pick, Pick::Open(_)));
         if optional && state == config.state && !(taken.blind && self.hides(config, pick)) {
             return Ok(());
         }
@@ -259,6 +344,7 @@ impl<B: Bits> Frontier<B> {
                 after.used.set(slot);
                 self.window.crashed(slot)
             }
+            Pick::Lavish(op) => op,
         };
         after.done.join(&facts.observers);
         let hides = taken.blind || self.next.order.breaks(Sabotage::EveryUpdateHides);
@@ -275,7 +361,7 @@ impl<B: Bits> Frontier<B> {
         into.mark(at, self.trace.push(config.trace, op, self.event, taken.next, meter)?);
         self.configurations += 1;
         if !reached {
-            self.queue.push(level, at);
+            self.queue.push(level, at, meter)?;
         }
         Ok(())
     }
@@ -319,14 +405,14 @@ impl<B: Bits> Frontier<B> {
             all.keep(&config.used);
             any.join(&config.used);
         }
-        for slot in self.window.crashed_slots() {
+        self.window.crashed_slots().each(|slot| {
             if all.has(slot) {
                 self.window.end_crashed(slot);
                 self.front.configs_mut().iter_mut().for_each(|config| config.used.clear(slot));
             } else if !any.has(slot) {
                 self.window.restock(slot);
             }
-        }
+        });
     }
 
     /// The states in which everything up to now can have led, as they truly are.
@@ -351,6 +437,16 @@ impl<B: Bits> Frontier<B> {
         !self.window.any_crashed()
     }
 
+    /// Whether the frontier may have become empty before that was certain.
+    pub(super) fn foresaw(&self) -> bool {
+        self.foresaw
+    }
+
+    /// Whether every configuration that there is was kept.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     pub(super) fn configurations(&self) -> u64 {
         self.configurations
     }
@@ -373,13 +469,15 @@ impl Queue {
         self.lowest = 0;
     }
 
-    fn push(&mut self, level: u32, place: u32) {
+    fn push(&mut self, level: u32, place: u32, meter: &mut Meter<'_, '_>) -> Result<(), Stop> {
         let level = level as usize;
         if level >= self.levels.len() {
             self.levels.resize_with(level + 1, Default::default);
         }
+        meter.room(&mut self.levels[level].0, 0)?;
         self.levels[level].0.push(place);
         self.lowest = self.lowest.min(level);
+        Ok(())
     }
 
     fn pop(&mut self) -> Option<u32> {

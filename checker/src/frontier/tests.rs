@@ -1,10 +1,26 @@
+#[path = "../../tests/support/generate.rs"]
+mod generate;
+#[path = "../../tests/support/spoil.rs"]
+mod spoil;
+
+use generate::Shape;
+
 use super::*;
 use crate::Value;
+use crate::check::ModelKind;
 use crate::decide::brute::{self, Random, random_spans};
 use crate::decide::{NEVER, Timed};
+use crate::history::History;
 use crate::history::{OpId, Operation};
+use crate::model::append_list::AppendList;
+use crate::model::cas_register::CasRegister;
 use crate::model::cell::{Cell, object_by_cell};
+use crate::model::key_value::KeyValue;
+use crate::model::multi_register::MultiRegister;
+use crate::model::mutex::Mutex;
+use crate::model::set::Set;
 use crate::model::{Meaning, Misfit};
+use crate::search;
 use crate::search::Budget;
 
 /// A register whose operations are made by hand.
@@ -146,17 +162,29 @@ fn mix(random: &mut Random, ops: usize) -> Mix {
     }
 }
 
-fn run(ops: &[Timed<Op>], sabotage: Option<Sabotage>, wide: bool) -> Findings {
+fn run(ops: &[Timed<Op>], sabotage: Option<Sabotage>, wide: bool, width: usize) -> Findings {
     let (mut object, key_ops) = object_and_ops(ops);
     let budget = Budget::new(64 << 20);
     let mut account = budget.account();
     let mut meter = Meter::new(&mut account, &|| None);
     let order = Order { sabotage };
     if wide {
-        let plan = Plan::new(&mut object, &key_ops, u64::MAX, order);
-        return sweep::<_, Wide>(&mut object, &plan, order, &mut meter).unwrap();
+        return run_wide(&mut object, &key_ops, order, &mut meter);
     }
-    decide_by(&mut object, &key_ops, u64::MAX, order, &mut meter)
+    decide_by(&mut object, &key_ops, u64::MAX, order, width, &mut meter)
+}
+
+fn run_wide(object: &mut Hand, ops: &[KeyOp], order: Order, meter: &mut Meter<'_, '_>) -> Findings {
+    let plan = Plan::new(object, ops, u64::MAX, order);
+    let (outcome, progress) = (Outcome::Stopped(Stop::Effort), Progress::default());
+    let mut findings = Findings { outcome, configurations: 0, progress };
+    let ended = sweep_with::<_, Wide>(object, &plan, order, Effort::FULL, meter, &mut findings);
+    findings.outcome = match ended.unwrap() {
+        End::Through(order) => Outcome::Linearizable(order),
+        End::Stuck { impasse, .. } => Outcome::NotLinearizable(impasse),
+        End::Stopped(stop) => Outcome::Stopped(stop),
+    };
+    findings
 }
 
 fn is_right(ops: &[Timed<Op>], findings: &Findings, expected: bool) -> bool {
@@ -194,7 +222,8 @@ fn fuzz(seed: u64, rounds: u64, ops_max: u64, wide: bool) -> (u64, u64) {
         let ops = history(&mut random, mix);
         let expected = brute::is_linearizable(&ops, &0, &step);
         valid += u64::from(expected);
-        let findings = run(&ops, None, wide);
+        let width = [1, 2, 256][random.below(3) as usize];
+        let findings = run(&ops, None, wide, width);
         assert!(
             is_right(&ops, &findings, expected),
             "round {round}: expected {expected}, got {findings:?} of {mix:?}\n{}",
@@ -222,7 +251,7 @@ fn first_wrong(sabotage: Sabotage, rounds: u64) -> Option<u64> {
         let count = 4 + random.below(7) as usize;
         let mix = mix(&mut random, count);
         let ops = history(&mut random, mix);
-        let findings = run(&ops, Some(sabotage), false);
+        let findings = run(&ops, Some(sabotage), false, WIDTH_FIRST);
         let found = matches!(findings.outcome, Outcome::Linearizable(_));
         found != brute::is_linearizable(&ops, &0, &step)
     })
@@ -238,4 +267,121 @@ fn every_broken_rule_is_caught() {
         })
         .collect();
     assert!(missed.is_empty(), "not noticed: {missed:?}");
+}
+
+/// What the tree search says of what is known at `horizon`.
+fn searched<O: Object>(object: &mut O, ops: &[KeyOp], horizon: u64) -> bool {
+    let problem = search::Problem::build(object, ops, 0..ops.len(), horizon, false);
+    let budget = Budget::new(64 << 20);
+    let tuning = search::Tuning::full();
+    let found = search::search(object, &problem, &tuning, &mut budget.account(), &|| None);
+    matches!(found.outcome, search::Outcome::Linearizable(_))
+}
+
+/// Compares the two engines on one history of one object: the verdict and the first impossible completion.
+fn compare<O: Object>(mut object: O, history: &History, about: &str) -> bool {
+    let mut ops = Vec::new();
+    for operation in history.operations() {
+        let meaning = object.interpret(operation).unwrap();
+        let ret = operation.ret.unwrap_or(u64::MAX);
+        ops.push(KeyOp { id: operation.id, call: operation.call, ret, meaning });
+    }
+    let expected = searched(&mut object, &ops, u64::MAX);
+    let budget = Budget::new(64 << 20);
+    let mut account = budget.account();
+    let found = decide(&mut object, &ops, u64::MAX, &mut Meter::new(&mut account, &|| None));
+    match found.outcome {
+        Outcome::Linearizable(order) => {
+            assert!(expected, "{about}: called linearizable");
+            let completed = |op: &&KeyOp| op.ret != u64::MAX && op.meaning.completed.is_some();
+            let fewest = ops.iter().filter(completed).count();
+            assert!(order.len() >= fewest, "{about}: {order:?} is not all");
+        }
+        Outcome::NotLinearizable(impasse) => {
+            assert!(!expected, "{about}: called impossible at {}", impasse.completion);
+            assert!(impasse.exact, "{about}: not located");
+            assert!(!searched(&mut object, &ops, impasse.completion), "{about}: not certain");
+            let before = impasse.completion - 1;
+            assert!(searched(&mut object, &ops, before), "{about}: certain before");
+        }
+        Outcome::Stopped(stop) => panic!("{about}: stopped by {stop:?}"),
+    }
+    expected
+}
+
+fn compare_all(model: ModelKind, seed: u64, rounds: u64, operations: u64) {
+    let mut valid = 0;
+    for round in 0..rounds {
+        let mut random = generate::Random(seed + round);
+        let shape = Shape {
+            model,
+            initial: Value::Nil,
+            operations: (operations / 2 + random.below(operations / 2)) as usize,
+            processes: 2 + random.below(5),
+            keys: 0,
+            values: 2 + random.below(3),
+            crashes: if random.chance(50) { 10 } else { 40 },
+        };
+        let mut events = generate::legal(&shape, &mut random);
+        // A lock answers nothing, so it takes more to make it go wrong.
+        let spoils = random.below(if model == ModelKind::Mutex { 12 } else { 3 });
+        for _ in 0..spoils {
+            spoil::spoil(&shape, &mut events, &mut random);
+        }
+        let history = History::from_events(&events).unwrap();
+        let about = format!("{model} round {round}");
+        let failures = random.chance(50);
+        valid += u64::from(match model {
+            ModelKind::Set => compare(Set::new(false), &history, &about),
+            ModelKind::AppendList => compare(AppendList::new(false), &history, &about),
+            ModelKind::KeyValue => compare(KeyValue::new(false), &history, &about),
+            ModelKind::Mutex => compare(Mutex, &history, &about),
+            ModelKind::MultiRegister => {
+                compare(MultiRegister::new(&Value::Nil, false), &history, &about)
+            }
+            _ => compare(CasRegister::new(&Value::Nil, false, failures), &history, &about),
+        });
+    }
+    assert!(
+        valid * 5 > rounds && valid * 20 < rounds * 19,
+        "{model}: {valid} of {rounds} are valid"
+    );
+}
+
+#[test]
+fn both_engines_say_the_same_of_every_model() {
+    for model in ModelKind::ALL {
+        compare_all(model, 1, 1_500, 12);
+    }
+}
+
+#[test]
+fn both_engines_say_the_same_of_longer_histories() {
+    for model in [ModelKind::CasRegister, ModelKind::MultiRegister, ModelKind::Mutex] {
+        compare_all(model, 1 << 20, 400, 28);
+    }
+}
+
+/// Many writes and compare-and-sets that may have happened or not.
+fn murky(count: usize) -> Vec<Timed<Op>> {
+    let mut random = Random(5);
+    let mix = Mix { ops: count, open: 8, values: 4, crashes: 30, cas: 40, failed: 0, reads: 30 };
+    let mut ops = history(&mut random, mix);
+    ops.retain(|op| !matches!(op.op, Op::CasFailed(_)));
+    ops
+}
+
+#[test]
+fn the_stop_test_and_the_budget_end_a_sweep() {
+    let (mut object, ops) = object_and_ops(&murky(4_000));
+    let told = || Some(Stop::Told);
+    let budget = Budget::new(64 << 20);
+    let mut account = budget.account();
+    let found = decide(&mut object, &ops, u64::MAX, &mut Meter::new(&mut account, &told));
+    assert_eq!(found.outcome, Outcome::Stopped(Stop::Told));
+    assert!(found.progress.completions < found.progress.completions_all, "{:?}", found.progress);
+    let budget = Budget::new(100 << 10);
+    let mut account = budget.account();
+    let found = decide(&mut object, &ops, u64::MAX, &mut Meter::new(&mut account, &|| None));
+    assert_eq!(found.outcome, Outcome::Stopped(Stop::Memory));
 }

@@ -40,7 +40,8 @@ impl Trace {
         state: StateId,
         meter: &mut Meter<'_, '_>,
     ) -> Result<u32, Stop> {
-        meter.room(&mut self.steps, 0)?;
+        // And a place in the list that throwing out needs.
+        meter.room(&mut self.steps, size_of::<u32>())?;
         let at = u32::try_from(self.steps.len()).ok().filter(|at| *at != START);
         self.steps.push(Step { before, op, event, state });
         at.ok_or(Stop::Memory)

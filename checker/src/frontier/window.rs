@@ -65,12 +65,15 @@ pub(super) enum Pick {
     Open(u32),
     /// Of unknown outcome, of this slot.
     Crashed(u32),
+    /// Of unknown outcome, this one, and it stays as it is.
+    Lavish(u32),
 }
 
 /// Where a group's members lead.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Move {
     pub(super) group: u32,
+    pub(super) class: ClassId,
     pub(super) blind: bool,
     pub(super) next: StateId,
 }
@@ -115,10 +118,12 @@ pub(super) struct Window<B> {
     /// Operations of unknown outcome so far.
     stocked: usize,
     order: Order,
+    /// Whether operations of unknown outcome are never used up.
+    lavish: bool,
 }
 
 impl<B: Bits> Window<B> {
-    pub(super) fn new(order: Order) -> Self {
+    pub(super) fn new(order: Order, lavish: bool) -> Self {
         Self {
             open: Vec::new(),
             free_open: Vec::new(),
@@ -138,6 +143,7 @@ impl<B: Bits> Window<B> {
             reached: Vec::new(),
             stocked: 0,
             order,
+            lavish,
         }
     }
 
@@ -217,10 +223,20 @@ impl<B: Bits> Window<B> {
     }
 
     /// Slots of operations of unknown outcome.
-    pub(super) fn crashed_slots(&self) -> Vec<u32> {
-        let mut slots = Vec::new();
-        self.in_use.each(|slot| slots.push(slot));
-        slots
+    pub(super) fn crashed_slots(&self) -> B {
+        self.in_use.clone()
+    }
+
+    /// Whether an observer is legal in a state.
+    pub(super) fn is_legal<O: Object>(
+        &mut self,
+        object: &mut O,
+        state: StateId,
+        class: ClassId,
+    ) -> bool {
+        self.reached.clear();
+        object.successors(state, class, &mut self.reached);
+        !self.reached.is_empty()
     }
 
     /// Every configuration used the operation of this slot: it is over.
@@ -298,6 +314,9 @@ impl<B: Bits> Window<B> {
         };
         if let Some(slot) = first {
             return Ok(Some(Pick::Open(*slot)));
+        }
+        if self.lavish {
+            return Ok(members.stock.last().map(|op| Pick::Lavish(*op)));
         }
         if let Some(slot) = members.used.iter().find(|slot| !config.used.has(**slot)) {
             return Ok(Some(Pick::Crashed(*slot)));
@@ -389,7 +408,8 @@ impl<B: Bits> Window<B> {
             reached.clear();
             object.successors(state, class, reached);
             enables |= !blind && !reached.is_empty();
-            let moves = reached.iter().map(|next| Move { group: *group, blind, next: *next });
+            let group = *group;
+            let moves = reached.iter().map(|next| Move { group, class, blind, next: *next });
             self.moves.extend(moves);
         }
         Facts { observers, idle, enables, first, end: self.moves.len() as u32 }
