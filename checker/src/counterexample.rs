@@ -78,6 +78,7 @@ pub(crate) fn build<O: Object>(
     let linearization = scene.best_order(&core.ops);
     let stuck = scene.stuck_states(&core.ops);
     let mut shown: Vec<OpId> = core.ops.iter().map(|index| scene.key.ops[*index].id).collect();
+    shown.sort_unstable();
     let story = explain::explain(job, first, scene.key.ops[blocked].id, &shown, &stuck);
     for id in &story.mentions {
         if !shown.contains(id) {
@@ -103,7 +104,7 @@ pub(crate) fn build<O: Object>(
 /// An operation as one could know it at the completion at `first`. What surely failed is shown as failed, whenever that
 /// was known.
 fn as_it_stood(job: &Job<'_>, id: OpId, first: u64) -> Operation {
-    let mut operation = job.history.operations()[id.0].clone();
+    let mut operation = job.history.op(id).to_operation();
     let failed = matches!(operation.outcome, Outcome::Fail(_));
     if operation.ret.is_some_and(|ret| ret > first) && !failed {
         operation.outcome = Outcome::Info;

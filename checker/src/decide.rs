@@ -6,8 +6,20 @@
 //!
 //! One file a data type. Each says in its doc what it decides, how, why that is right, and from where the idea is.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod append_list;
 #[cfg(test)]
 pub(crate) mod brute;
+pub(crate) mod cell;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod grow_set;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod lists;
+#[cfg(test)]
+mod simulate;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod text_store;
+mod timeline;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.
 pub(crate) const NEVER: u32 = u32::MAX;

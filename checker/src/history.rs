@@ -9,13 +9,25 @@
 //! p3                   |-- read -> nil --|  begins after the write completed: a violation
 //! ```
 //!
-//! [`History::from_events`] pairs invocations with completions and refuses what no correct recorder writes.
+//! [`History::from_events`] and [`Builder`] pair invocations with completions and refuse what no correct recorder writes.
+//! A [`History`] holds a few words an operation; [`Op`] is a view of one, [`Operation`] one by itself.
 
+mod builder;
+mod compact;
+mod error;
+mod event_ref;
+mod names;
+mod op;
 mod operation;
-mod pairing;
+pub(crate) mod packed;
 
+pub use builder::Builder;
+pub use compact::History;
+pub(crate) use compact::{Ending, NONE, Record};
+pub use error::HistoryError;
+pub use event_ref::EventRef;
+pub use op::{Op, OutcomeRef};
 pub use operation::{OpId, Operation, Outcome};
-pub use pairing::{History, HistoryError};
 
 use std::fmt;
 

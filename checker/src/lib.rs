@@ -36,14 +36,15 @@
 //! that is the same for the same history, however many threads found it. The crate does not know where histories come
 //! from, nor what Raft is.
 
+mod certificate;
 pub mod check;
 pub mod counterexample;
-#[expect(dead_code, reason = "the deciders follow one by one")]
 mod decide;
 #[expect(dead_code, reason = "the checks do not use it yet")]
 mod frontier;
 pub mod history;
 mod model;
+pub mod properties;
 mod search;
 mod value;
 

@@ -26,7 +26,7 @@ pub(crate) mod register;
 pub(crate) mod set;
 
 use crate::Value;
-use crate::history::Operation;
+use crate::history::Op;
 
 /// Elements of a list or set that a description of it has at most: the newest.
 pub(crate) const ELEMENTS_DESCRIBED_MAX: usize = 64;
@@ -114,7 +114,7 @@ pub(crate) struct Selection<'a> {
 /// [`Object::agreeing`] and [`Object::unobservable`], on the last [`Object::select`]).
 pub(crate) trait Object: Send {
     /// Gives an operation its classes, or says why it has none.
-    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit>;
+    fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit>;
 
     /// The state before the first operation.
     fn initial(&self) -> StateId;

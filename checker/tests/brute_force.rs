@@ -23,6 +23,7 @@ fn options(rules: &Rules, threads: usize) -> CheckOptions<'static> {
         threads,
         initial: Some(rules.initial.clone()),
         failed_cas_observed: rules.failed_cas_observed,
+        ..CheckOptions::default()
     }
 }
 
@@ -100,8 +101,8 @@ fn examine(events: &[Event], rules: &Rules, report: &CheckReport, round: u64) {
     let context = || format!("{} round {round}:\n{}\n{report:#?}", rules.model, show(events));
     let counterexample = report.counterexample.as_ref().expect("an invalid history has one");
     let whole = history(events, rules);
-    let blocked = &whole.operations()[counterexample.blocked.0];
-    let first = blocked.ret.expect("the blocked operation completed") as usize;
+    let blocked = whole.op(counterexample.blocked);
+    let first = blocked.ret().expect("the blocked operation completed") as usize;
     assert!(!is_linearizable(&as_known(&whole, events, first, rules), rules), "{}", context());
     assert!(is_linearizable(&as_known(&whole, events, first - 1, rules), rules), "{}", context());
     let ids: Vec<OpId> = counterexample.operations.iter().map(|operation| operation.id).collect();
@@ -128,10 +129,10 @@ fn examine(events: &[Event], rules: &Rules, report: &CheckReport, round: u64) {
 fn as_known(whole: &History, events: &[Event], last: usize, rules: &Rules) -> History {
     let fails_later = |event: &Event, at: usize| {
         event.kind == EventKind::Invoke
-            && whole.operations().iter().any(|operation| {
-                operation.call == at as u64
-                    && matches!(operation.outcome, Outcome::Fail(_))
-                    && operation.ret > Some(last as u64)
+            && whole.ops().any(|operation| {
+                operation.call() == at as u64
+                    && operation.is_fail()
+                    && operation.ret() > Some(last as u64)
             })
     };
     let kept: Vec<Event> = events

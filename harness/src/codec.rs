@@ -28,7 +28,7 @@ use std::path::Path;
 
 use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
-use rashomon_checker::history::{Event, History, Operation, Outcome, ProcessId};
+use rashomon_checker::history::{Event, History, Op, ProcessId};
 
 pub use error::CodecError;
 use error::Flaw;
@@ -147,24 +147,19 @@ impl LoadedHistory {
 
     /// Jepsen's formats repeat the argument of an update in its completion; a file that does not is not understood.
     fn refuse_changed(&self, history: &History) -> Result<(), Flaw> {
-        let changed = |operation: &&Operation| match &operation.outcome {
-            Outcome::Ok(answer) => {
-                operation.echoes() && !answer.is_nil() && *answer != operation.input
-            }
-            Outcome::Fail(_) | Outcome::Info => false,
+        let changed = |operation: &Op<'_>| {
+            let answer = operation.answer().filter(|answer| !answer.is_nil());
+            operation.echoes() && answer.is_some_and(|answer| answer != operation.input())
         };
-        let Some(operation) = history.operations().iter().find(changed) else { return Ok(()) };
-        let answer = match &operation.outcome {
-            Outcome::Ok(answer) => answer,
-            Outcome::Fail(_) | Outcome::Info => &Value::Nil,
-        };
+        let Some(operation) = history.ops().find(changed) else { return Ok(()) };
         let reason = format!(
-            "`{}` completes with value {answer}, but was invoked with {} on line {}",
-            operation.f,
-            operation.input,
-            self.line_of(operation.call)
+            "`{}` completes with value {}, but was invoked with {} on line {}",
+            operation.f(),
+            operation.answer().unwrap_or_default(),
+            operation.input(),
+            self.line_of(operation.call())
         );
-        Err(Flaw::at(self.line_of(operation.ret.unwrap_or(operation.call)), reason))
+        Err(Flaw::at(self.line_of(operation.ret().unwrap_or(operation.call())), reason))
     }
 
     /// The line of the file on which the event at this position began.

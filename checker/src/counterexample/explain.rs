@@ -9,9 +9,10 @@ mod lists;
 mod locks;
 mod texts;
 
+use crate::Value;
 use crate::check::{Job, ModelKind};
 use crate::counterexample::words::{answered, clip, deed, object, who};
-use crate::history::{OpId, Operation, Outcome};
+use crate::history::{Op, OpId, Operation, Outcome};
 
 /// The case.
 pub(super) struct Story {
@@ -28,6 +29,27 @@ struct Finding {
     contradicts: Option<OpId>,
 }
 
+/// The operations that a sentence can be about. Of a register's, which may be millions, those that concern the value
+/// which the blocked one met.
+fn relevant(job: &Job<'_>, blocked: OpId, core: &[OpId]) -> Vec<Operation> {
+    let culprit = job.history.op(blocked);
+    let (key, answer, input) = (culprit.key(), culprit.answer(), culprit.input());
+    let met = match input.as_list() {
+        Some([from, _]) => Some(from),
+        _ => answer.as_deref(),
+    };
+    let concerns = |value: &Value| {
+        Some(value) == met || value.as_list().is_some_and(|pair| pair.last() == met)
+    };
+    let is_register = matches!(job.model, ModelKind::Register | ModelKind::CasRegister);
+    let relevant = job.history.ops().filter(|operation| {
+        let same_object = job.model == ModelKind::MultiRegister || operation.key() == key;
+        let in_core = || core.binary_search(&operation.id()).is_ok() || operation.id() == blocked;
+        same_object && (!is_register || concerns(&operation.input()) || in_core())
+    });
+    relevant.map(Op::to_operation).collect()
+}
+
 /// What a story is told from.
 struct Evidence<'a> {
     job: &'a Job<'a>,
@@ -36,7 +58,7 @@ struct Evidence<'a> {
     blocked: &'a Operation,
     /// The operations of the core, in order of invocation.
     core: Vec<&'a Operation>,
-    /// All operations on the object, in order of invocation.
+    /// The operations that a sentence can be about, in order of invocation.
     all: Vec<&'a Operation>,
 }
 
@@ -48,17 +70,17 @@ pub(super) fn explain(
     core: &[OpId],
     stuck: &[String],
 ) -> Story {
-    let operations = job.history.operations();
-    let blocked = &operations[blocked.0];
-    let same_object = |operation: &&Operation| {
-        job.model == ModelKind::MultiRegister || operation.key == blocked.key
+    let operations = relevant(job, blocked, core);
+    let find = |id: OpId| operations.binary_search_by_key(&id, |operation| operation.id).ok();
+    let Some(blocked) = find(blocked).map(|at| &operations[at]) else {
+        unreachable!("the blocked operation is relevant")
     };
     let evidence = Evidence {
         job,
         first,
         blocked,
-        core: core.iter().map(|id| &operations[id.0]).collect(),
-        all: operations.iter().filter(same_object).collect(),
+        core: core.iter().filter_map(|id| find(*id)).map(|at| &operations[at]).collect(),
+        all: operations.iter().collect(),
     };
     let found = match job.model {
         ModelKind::Register | ModelKind::CasRegister => cell::find(&evidence),

@@ -292,16 +292,16 @@ fn partners<O: Object>(scene: &Scene<'_, O>) -> Vec<Option<usize>> {
     if scene.job.model != ModelKind::Mutex {
         return partners;
     }
-    let operations = scene.job.history.operations();
+    let history = scene.job.history;
     let mut holding: Vec<(ProcessId, usize)> = Vec::new();
     for (index, op) in scene.key.ops.iter().enumerate() {
-        let operation = &operations[op.id.0];
+        let operation = history.op(op.id);
         if op.meaning.open.is_none() {
             continue;
         }
-        let held = holding.iter().position(|(process, _)| *process == operation.process);
-        if operation.f == "acquire" {
-            holding.push((operation.process, index));
+        let held = holding.iter().position(|(process, _)| *process == operation.process());
+        if operation.f() == "acquire" {
+            holding.push((operation.process(), index));
         } else if let Some(at) = held {
             let (_, acquire) = holding.swap_remove(at);
             partners[acquire] = Some(index);

@@ -55,6 +55,11 @@ impl Operation {
     /// Whether its function only changes something, so that its completion has nothing to answer, and repeats the
     /// argument if anything.
     pub fn echoes(&self) -> bool {
-        matches!(self.f.as_str(), "write" | "cas" | "put" | "append" | "add")
+        echoes(&self.f)
     }
+}
+
+/// See [`Operation::echoes`].
+pub(super) fn echoes(f: &str) -> bool {
+    matches!(f, "write" | "cas" | "put" | "append" | "add")
 }

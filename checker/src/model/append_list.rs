@@ -5,8 +5,8 @@
 //! the list has come there, which lets the search turn round at once.
 
 use crate::Value;
-use crate::history::{Operation, Outcome};
-use crate::model::cell::heap_bytes;
+use crate::history::packed::heap_bytes;
+use crate::history::{Op, OutcomeRef};
 use crate::model::intern::{Interner, Trie};
 use crate::model::{ClassId, Meaning, Misfit, Object, Recurrence, Selection, StateId};
 use crate::model::{ELEMENTS_DESCRIBED_MAX, LEFT_OUT};
@@ -87,14 +87,16 @@ impl AppendList {
 }
 
 impl Object for AppendList {
-    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
-        match (operation.f.as_str(), &operation.outcome) {
-            ("append" | "read", Outcome::Fail(_)) | ("read", Outcome::Info) => Ok(Meaning::NOTHING),
-            ("append", Outcome::Ok(_) | Outcome::Info) => {
-                let element = self.element(&operation.input);
+    fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
+        match (operation.f(), &operation.outcome()) {
+            ("append" | "read", OutcomeRef::Fail(_)) | ("read", OutcomeRef::Info) => {
+                Ok(Meaning::NOTHING)
+            }
+            ("append", OutcomeRef::Ok(_) | OutcomeRef::Info) => {
+                let element = self.element(&operation.input());
                 Ok(Meaning::update(self.class(ListOp::Append(element))))
             }
-            ("read", Outcome::Ok(answer)) => self.read(answer),
+            ("read", OutcomeRef::Ok(answer)) => self.read(answer),
             _ => Err(Misfit::Function),
         }
     }

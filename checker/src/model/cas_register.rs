@@ -5,11 +5,11 @@
 //! Otherwise it may have failed for any reason, and says nothing.
 
 use crate::Value;
-use crate::history::{Operation, Outcome};
+use crate::history::{Op, OutcomeRef};
 use crate::model::cell::{Cell, object_by_cell};
 use crate::model::{Meaning, Misfit, Object, register};
 
-const PAIR: &str = "a pair [from, to]";
+pub(crate) const PAIR: &str = "a pair [from, to]";
 
 /// One compare-and-set register.
 pub(crate) struct CasRegister {
@@ -23,29 +23,30 @@ impl CasRegister {
         Self { cell: Cell::new(initial), nil_reads_unknown, failed_cas_observed }
     }
 
-    fn cas(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
-        let Some([from, to]) = operation.input.as_list() else {
+    fn cas(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
+        let input = operation.input();
+        let Some([from, to]) = input.as_list() else {
             return Err(Misfit::Argument { expected: PAIR });
         };
-        let observed = self.failed_cas_observed && operation.error.is_none();
-        Ok(match &operation.outcome {
+        let observed = self.failed_cas_observed && operation.error().is_none();
+        Ok(match operation.outcome() {
             // From a value to itself: an observer, which says nothing while it is open.
-            Outcome::Ok(_) if from == to => Meaning::observer(self.cell.cas(from, to)),
-            Outcome::Info if from == to => Meaning::NOTHING,
-            Outcome::Ok(_) | Outcome::Info => Meaning::update(self.cell.cas(from, to)),
-            Outcome::Fail(_) if observed => Meaning::observer(self.cell.cas_failed(from)),
-            Outcome::Fail(_) => Meaning::NOTHING,
+            OutcomeRef::Ok(_) if from == to => Meaning::observer(self.cell.cas(from, to)),
+            OutcomeRef::Info if from == to => Meaning::NOTHING,
+            OutcomeRef::Ok(_) | OutcomeRef::Info => Meaning::update(self.cell.cas(from, to)),
+            OutcomeRef::Fail(_) if observed => Meaning::observer(self.cell.cas_failed(from)),
+            OutcomeRef::Fail(_) => Meaning::NOTHING,
         })
     }
 }
 
 impl Object for CasRegister {
-    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
-        match (operation.f.as_str(), &operation.outcome) {
+    fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
+        match (operation.f(), &operation.outcome()) {
             ("read", outcome) => {
                 Ok(register::read(&mut self.cell, outcome, self.nil_reads_unknown))
             }
-            ("write", outcome) => Ok(register::write(&mut self.cell, &operation.input, outcome)),
+            ("write", outcome) => Ok(register::write(&mut self.cell, &operation.input(), outcome)),
             ("cas", _) => self.cas(operation),
             _ => Err(Misfit::Function),
         }

@@ -5,6 +5,7 @@
 //! as a read.
 
 use crate::Value;
+use crate::history::packed::heap_bytes;
 use crate::model::intern::Interner;
 use crate::model::{ClassId, StateId};
 
@@ -143,17 +144,6 @@ impl Cell {
 
     pub(crate) fn bytes(&self) -> usize {
         self.values.bytes() + self.classes.bytes() + self.value_heap
-    }
-}
-
-/// Heap memory of a value, roughly.
-pub(crate) fn heap_bytes(value: &Value) -> usize {
-    match value {
-        Value::Nil | Value::Bool(_) | Value::Int(_) => 0,
-        Value::Text(text) => text.len(),
-        Value::List(items) => {
-            items.iter().map(|item| std::mem::size_of::<Value>() + heap_bytes(item)).sum()
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! A state is a node of a trie over the characters, so that `put "ab"` and `put "a"`, `append "b"` lead to the same one.
 
 use crate::Value;
-use crate::history::{Operation, Outcome};
+use crate::history::{Op, OutcomeRef};
 use crate::model::append_list::Counts;
 use crate::model::intern::{Interner, StepTable, Trie};
 use crate::model::{CHARS_DESCRIBED_MAX, LEFT_OUT};
@@ -53,16 +53,17 @@ impl KeyValue {
         }
     }
 
-    fn update(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
-        let text = match (operation.f.as_str(), &operation.input) {
+    fn update(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
+        let input = operation.input();
+        let text = match (operation.f(), input.as_text()) {
             ("delete", _) => "",
-            (_, Value::Text(text)) => text,
+            (_, Some(text)) => text,
             _ => return Err(Misfit::Argument { expected: "text" }),
         };
-        if matches!(operation.outcome, Outcome::Fail(_)) {
+        if operation.is_fail() {
             return Ok(Meaning::NOTHING);
         }
-        let op = if operation.f == "append" {
+        let op = if operation.f() == "append" {
             self.appends = true;
             KvOp::Append(self.text(text))
         } else {
@@ -72,15 +73,15 @@ impl KeyValue {
         Ok(Meaning::update(ClassId(self.classes.intern(&op))))
     }
 
-    fn get(&mut self, outcome: &Outcome) -> Result<Meaning, Misfit> {
+    fn get(&mut self, outcome: &OutcomeRef<'_>) -> Result<Meaning, Misfit> {
         let text = match outcome {
-            Outcome::Fail(_) | Outcome::Info => return Ok(Meaning::NOTHING),
-            Outcome::Ok(Value::Nil) if self.nil_reads_unknown => return Ok(Meaning::NOTHING),
-            Outcome::Ok(Value::Nil) => "",
-            Outcome::Ok(Value::Text(text)) => text,
-            Outcome::Ok(other) => {
-                return Err(Misfit::Answer { expected: "text", value: other.clone() });
-            }
+            OutcomeRef::Fail(_) | OutcomeRef::Info => return Ok(Meaning::NOTHING),
+            OutcomeRef::Ok(answer) => match answer.as_ref() {
+                Value::Nil if self.nil_reads_unknown => return Ok(Meaning::NOTHING),
+                Value::Nil => "",
+                Value::Text(text) => text,
+                other => return Err(Misfit::Answer { expected: "text", value: other.clone() }),
+            },
         };
         let node = self.node(text);
         Ok(Meaning::observer(ClassId(self.classes.intern(&KvOp::Get(node)))))
@@ -101,9 +102,9 @@ impl KeyValue {
 }
 
 impl Object for KeyValue {
-    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
-        match operation.f.as_str() {
-            "get" => self.get(&operation.outcome),
+    fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
+        match operation.f() {
+            "get" => self.get(&operation.outcome()),
             "put" | "append" | "delete" => self.update(operation),
             _ => Err(Misfit::Function),
         }

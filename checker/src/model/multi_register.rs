@@ -7,8 +7,8 @@
 use std::mem::size_of;
 
 use crate::Value;
-use crate::history::{Operation, Outcome};
-use crate::model::cell::heap_bytes;
+use crate::history::packed::heap_bytes;
+use crate::history::{Op, OutcomeRef};
 use crate::model::intern::{Interner, StepTable};
 use crate::model::{ClassId, Meaning, Misfit, Object, StateId};
 
@@ -121,19 +121,20 @@ fn write(registers: &mut Vec<(u32, u32)>, register: u32, value: u32, initial: u3
 }
 
 impl Object for MultiRegister {
-    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
-        if operation.f != "txn" {
+    fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
+        if operation.f() != "txn" {
             return Err(Misfit::Function);
         }
         let argument = Misfit::Argument { expected: TXN };
-        let invoked = self.parse(&operation.input, false).ok_or(argument)?;
-        Ok(match &operation.outcome {
-            Outcome::Fail(_) => Meaning::NOTHING,
-            Outcome::Info => Meaning { completed: None, open: self.class(&invoked) },
-            Outcome::Ok(answer) => {
-                let answered = self
-                    .parse(answer, true)
-                    .ok_or_else(|| Misfit::Answer { expected: TXN, value: answer.clone() })?;
+        let invoked = self.parse(&operation.input(), false).ok_or(argument)?;
+        Ok(match operation.outcome() {
+            OutcomeRef::Fail(_) => Meaning::NOTHING,
+            OutcomeRef::Info => Meaning { completed: None, open: self.class(&invoked) },
+            OutcomeRef::Ok(answer) => {
+                let answered = self.parse(&answer, true).ok_or_else(|| Misfit::Answer {
+                    expected: TXN,
+                    value: answer.clone().into_owned(),
+                })?;
                 Meaning { completed: self.class(&answered), open: self.class(&invoked) }
             }
         })

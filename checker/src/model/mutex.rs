@@ -1,6 +1,6 @@
 //! A lock without an owner: `acquire` needs it free, `release` needs it held, whoever holds it (Knossos' mutex).
 
-use crate::history::{Operation, Outcome};
+use crate::history::Op;
 use crate::model::{ClassId, Meaning, Misfit, Object, Recurrence, StateId};
 
 const FREE: StateId = StateId(0);
@@ -12,16 +12,13 @@ const RELEASE: ClassId = ClassId(1);
 pub(crate) struct Mutex;
 
 impl Object for Mutex {
-    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
-        let class = match operation.f.as_str() {
+    fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
+        let class = match operation.f() {
             "acquire" => ACQUIRE,
             "release" => RELEASE,
             _ => return Err(Misfit::Function),
         };
-        Ok(match operation.outcome {
-            Outcome::Ok(_) | Outcome::Info => Meaning::update(class),
-            Outcome::Fail(_) => Meaning::NOTHING,
-        })
+        Ok(if operation.is_fail() { Meaning::NOTHING } else { Meaning::update(class) })
     }
 
     fn initial(&self) -> StateId {

@@ -1,7 +1,7 @@
 //! A register: `write v`, and `read` that answers the last value written.
 
 use crate::Value;
-use crate::history::{Operation, Outcome};
+use crate::history::{Op, OutcomeRef};
 use crate::model::cell::{Cell, object_by_cell};
 use crate::model::{Meaning, Misfit, Object};
 
@@ -18,10 +18,10 @@ impl Register {
 }
 
 impl Object for Register {
-    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
-        match (operation.f.as_str(), &operation.outcome) {
+    fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
+        match (operation.f(), &operation.outcome()) {
             ("read", outcome) => Ok(read(&mut self.cell, outcome, self.nil_reads_unknown)),
-            ("write", outcome) => Ok(write(&mut self.cell, &operation.input, outcome)),
+            ("write", outcome) => Ok(write(&mut self.cell, &operation.input(), outcome)),
             _ => Err(Misfit::Function),
         }
     }
@@ -29,17 +29,17 @@ impl Object for Register {
     object_by_cell!();
 }
 
-pub(super) fn read(cell: &mut Cell, outcome: &Outcome, nil_reads_unknown: bool) -> Meaning {
+pub(super) fn read(cell: &mut Cell, outcome: &OutcomeRef<'_>, nil_reads_unknown: bool) -> Meaning {
     match outcome {
-        Outcome::Ok(Value::Nil) if nil_reads_unknown => Meaning::NOTHING,
-        Outcome::Ok(value) => Meaning::observer(cell.read(value)),
-        Outcome::Fail(_) | Outcome::Info => Meaning::NOTHING,
+        OutcomeRef::Ok(value) if value.is_nil() && nil_reads_unknown => Meaning::NOTHING,
+        OutcomeRef::Ok(value) => Meaning::observer(cell.read(value)),
+        OutcomeRef::Fail(_) | OutcomeRef::Info => Meaning::NOTHING,
     }
 }
 
-pub(super) fn write(cell: &mut Cell, value: &Value, outcome: &Outcome) -> Meaning {
+pub(super) fn write(cell: &mut Cell, value: &Value, outcome: &OutcomeRef<'_>) -> Meaning {
     match outcome {
-        Outcome::Ok(_) | Outcome::Info => Meaning::update(cell.write(value)),
-        Outcome::Fail(_) => Meaning::NOTHING,
+        OutcomeRef::Ok(_) | OutcomeRef::Info => Meaning::update(cell.write(value)),
+        OutcomeRef::Fail(_) => Meaning::NOTHING,
     }
 }

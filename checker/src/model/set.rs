@@ -9,8 +9,8 @@ use std::mem::size_of;
 use rustc_hash::FxHashMap;
 
 use crate::Value;
-use crate::history::{Operation, Outcome};
-use crate::model::cell::heap_bytes;
+use crate::history::packed::heap_bytes;
+use crate::history::{Op, OutcomeRef};
 use crate::model::intern::{Interner, StepTable, table_bytes};
 use crate::model::{ClassId, Meaning, Misfit, Object, Recurrence, Selection, StateId};
 use crate::model::{ELEMENTS_DESCRIBED_MAX, LEFT_OUT};
@@ -93,14 +93,16 @@ impl Set {
 }
 
 impl Object for Set {
-    fn interpret(&mut self, operation: &Operation) -> Result<Meaning, Misfit> {
-        match (operation.f.as_str(), &operation.outcome) {
-            ("add" | "read", Outcome::Fail(_)) | ("read", Outcome::Info) => Ok(Meaning::NOTHING),
-            ("add", Outcome::Ok(_) | Outcome::Info) => {
-                let element = self.elements.intern(&operation.input);
+    fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
+        match (operation.f(), &operation.outcome()) {
+            ("add" | "read", OutcomeRef::Fail(_)) | ("read", OutcomeRef::Info) => {
+                Ok(Meaning::NOTHING)
+            }
+            ("add", OutcomeRef::Ok(_) | OutcomeRef::Info) => {
+                let element = self.elements.intern(&operation.input());
                 Ok(Meaning::update(ClassId(self.classes.intern(&SetOp::Add(element)))))
             }
-            ("read", Outcome::Ok(answer)) => self.read(answer),
+            ("read", OutcomeRef::Ok(answer)) => self.read(answer),
             _ => Err(Misfit::Function),
         }
     }

@@ -37,10 +37,10 @@ enum Fault {
 
 fn decide<O: Object>(mut object: O, history: &History, fault: Fault) -> bool {
     let mut ops = Vec::new();
-    for operation in history.operations() {
+    for operation in history.ops() {
         let meaning = object.interpret(operation).unwrap();
-        let ret = operation.ret.unwrap_or(u64::MAX);
-        ops.push(KeyOp { id: operation.id, call: operation.call, ret, meaning });
+        let ret = operation.ret().unwrap_or(u64::MAX);
+        ops.push(KeyOp { id: operation.id(), call: operation.call(), ret, meaning });
     }
     if fault == Fault::DropUnobservedCompleted {
         drop_unobserved_completed(&object, &mut ops);
@@ -158,10 +158,10 @@ fn waiting_additions_are_not_stepped_to_see_that_they_wait() {
     let history = History::from_events(&events).unwrap();
     let mut set = Set::new(false);
     let mut ops = Vec::new();
-    for operation in history.operations() {
+    for operation in history.ops() {
         let meaning = set.interpret(operation).unwrap();
-        let ret = operation.ret.unwrap_or(u64::MAX);
-        ops.push(KeyOp { id: operation.id, call: operation.call, ret, meaning });
+        let ret = operation.ret().unwrap_or(u64::MAX);
+        ops.push(KeyOp { id: operation.id(), call: operation.call(), ret, meaning });
     }
     let problem = Problem::build(&mut set, &ops, 0..ops.len(), u64::MAX, false);
     let before = set.bytes();

@@ -23,8 +23,8 @@ type Store = BTreeMap<String, Value>;
 
 /// Whether some order explains every answer.
 pub(crate) fn is_linearizable(history: &History, rules: &Rules) -> bool {
-    let operations: Vec<&Operation> = history
-        .operations()
+    let operations = history.to_operations();
+    let operations: Vec<&Operation> = operations
         .iter()
         .filter(|operation| match operation.outcome {
             Outcome::Ok(_) | Outcome::Info => true,

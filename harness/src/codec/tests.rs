@@ -162,7 +162,7 @@ fn independent_values_are_split_into_key_and_value() {
     assert_eq!(keys, [Some("1"), Some("1"), Some("a"), Some("a"), Some("1"), None]);
     assert_eq!(loaded.events[2].value, Value::Nil);
     assert_eq!(loaded.events[4].value, Value::List(vec![Value::Int(5), Value::Int(6)]));
-    assert_eq!(loaded.history(path).unwrap().operations()[2].key.as_deref(), Some("1"));
+    assert_eq!(loaded.history(path).unwrap().to_operations()[2].key.as_deref(), Some("1"));
     let error = loaded.split_independent(path).unwrap_err().to_string();
     assert!(error.contains("f:1: the event has the key \"1\" already"), "{error}");
     let mut plain = load("{:process 0, :type :invoke, :f :write, :value 5}");
@@ -195,7 +195,7 @@ fn an_update_whose_value_is_told_only_by_its_completion_has_that_value() {
     let loaded = load(
         "{:process 0 :type :invoke :f :write :value nil}\n{:process 0 :type :ok :f :write :value 5}",
     );
-    assert_eq!(loaded.history(path).unwrap().operations()[0].input, Value::Int(5));
+    assert_eq!(loaded.history(path).unwrap().to_operations()[0].input, Value::Int(5));
     let changed = load(
         "{:process 0 :type :invoke :f :write :value 4}\n{:process 0 :type :ok :f :write :value 5}",
     );
