@@ -108,8 +108,11 @@ use window::Full;
 /// Configurations kept in the first attempt.
 const WIDTH_FIRST: usize = 16;
 
-/// How many times more are kept in the next attempt.
-const WIDTH_FACTOR: usize = 16;
+/// By how many operations of unknown outcome they may differ on the way to a completion, in the first attempt.
+const SLACK_FIRST: u32 = 1;
+
+/// How many times more there may be of both in the next attempt.
+const WIDTH_FACTOR: usize = 4;
 
 /// What a sweep found.
 #[derive(Debug)]
@@ -247,9 +250,9 @@ fn decide_by<O: Object>(
         return findings;
     }
     let mut refuted = None;
-    let mut width_max = width_first;
+    let (mut width_max, mut slack) = (width_first, SLACK_FIRST);
     loop {
-        let effort = Effort { width_max, lavish: false };
+        let effort = Effort { width_max, slack, lavish: false };
         let ended = sweep(object, &plan, order, effort, meter, &mut findings);
         match ended {
             End::Through(order) => {
@@ -274,6 +277,7 @@ fn decide_by<O: Object>(
             }
         }
         width_max = width_max.saturating_mul(WIDTH_FACTOR);
+        slack = slack.saturating_mul(WIDTH_FACTOR as u32);
     }
 }
 

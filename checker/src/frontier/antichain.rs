@@ -125,6 +125,11 @@ impl<B: Bits> Antichain<B> {
         &self.configs
     }
 
+    /// Those that are in the set.
+    pub(super) fn each(&self) -> impl Iterator<Item = &Config<B>> {
+        self.configs.iter().filter(|config| !config.is_gone())
+    }
+
     /// To change all of them in a way that leaves none as good as another. Their hashes are forgotten.
     pub(super) fn configs_mut(&mut self) -> &mut [Config<B>] {
         debug_assert_eq!(self.gone, 0, "some were taken out");

@@ -62,6 +62,9 @@ pub(super) struct Frontier<B> {
 pub(super) struct Effort {
     /// Most configurations to keep; of more, those that used the fewest operations of unknown outcome are kept.
     pub(super) width_max: usize,
+    /// How many operations of unknown outcome more than the thriftiest configuration another one may use on the way to
+    /// a completion.
+    pub(super) slack: u32,
     /// Whether operations of unknown outcome may take effect as often as one likes: what is impossible even then is
     /// impossible.
     pub(super) lavish: bool,
@@ -69,7 +72,7 @@ pub(super) struct Effort {
 
 impl Effort {
     /// Everything, exactly.
-    pub(super) const FULL: Self = Self { width_max: usize::MAX, lavish: false };
+    pub(super) const FULL: Self = Self { width_max: usize::MAX, slack: u32::MAX, lavish: false };
 }
 
 /// What a completion asks of a configuration.
@@ -241,6 +244,8 @@ impl<B: Bits> Frontier<B> {
         goal: Goal,
     ) -> Result<(), Halt> {
         let given = self.next.len();
+        let used = |next: &Antichain<B>| next.each().map(|config| config.used.count()).min();
+        let mut thriftiest = used(&self.next);
         while let Some(at) = self.queue.pop() {
             let found = self.next.len() - given;
             if found >= self.effort.width_max
@@ -252,6 +257,14 @@ impl<B: Bits> Frontier<B> {
             let config = self.seen.get(at).clone();
             if config.is_gone() {
                 continue;
+            }
+            if found > 0 && thriftiest.is_none() {
+                thriftiest = used(&self.next);
+            }
+            let spent = config.used.count();
+            if thriftiest.is_some_and(|least| spent > least.saturating_add(self.effort.slack)) {
+                self.complete = false;
+                return Ok(());
             }
             let state = config.state;
             let facts = self.window.look(object, state, |made| outlook.merge(made) == state);
@@ -286,12 +299,12 @@ impl<B: Bits> Frontier<B> {
         object: &O,
         outlook: &Outlook,
         config: &Config<B>,
-        mut moves: std::ops::Range<usize>,
+        moves: std::ops::Range<usize>,
     ) -> Result<Option<usize>, Halt> {
         let Some(left) = self.observers_left(outlook, config).filter(|_| object.commutes()) else {
             return Ok(None);
         };
-        while let Some(at) = moves.next() {
+        for at in moves {
             let Move { group, class, next, .. } = self.window.move_at(at);
             let idle = object.is_idle_in(config.state, class);
             if idle || object.agreeing(class, next) == left {
@@ -315,8 +328,9 @@ impl<B: Bits> Frontier<B> {
         taken: Move,
     ) -> Result<(), Halt> {
         let Some(pick) = self.window.pick(taken.group, config)? else { return Ok(()) };
-        let lost = |left| object.agreeing(taken.class, taken.next) < left;
-        if taken.next != config.state && self.observers_left(outlook, config).is_some_and(lost) {
+        let disagrees = |left| object.agreeing(taken.class, taken.next) < left;
+        if taken.next != config.state && self.observers_left(outlook, config).is_some_and(disagrees)
+        {
             self.foresaw = true;
             return Ok(());
         }

@@ -11,7 +11,7 @@ use crate::check::ModelKind;
 use crate::decide::brute::{self, Random, random_spans};
 use crate::decide::{NEVER, Timed};
 use crate::history::History;
-use crate::history::{OpId, Operation};
+use crate::history::{self, OpId};
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
 use crate::model::cell::{Cell, object_by_cell};
@@ -29,7 +29,7 @@ struct Hand {
 }
 
 impl Object for Hand {
-    fn interpret(&mut self, _operation: &Operation) -> Result<Meaning, Misfit> {
+    fn interpret(&mut self, _operation: history::Op<'_>) -> Result<Meaning, Misfit> {
         Err(Misfit::Function)
     }
 
@@ -281,10 +281,10 @@ fn searched<O: Object>(object: &mut O, ops: &[KeyOp], horizon: u64) -> bool {
 /// Compares the two engines on one history of one object: the verdict and the first impossible completion.
 fn compare<O: Object>(mut object: O, history: &History, about: &str) -> bool {
     let mut ops = Vec::new();
-    for operation in history.operations() {
+    for operation in history.ops() {
         let meaning = object.interpret(operation).unwrap();
-        let ret = operation.ret.unwrap_or(u64::MAX);
-        ops.push(KeyOp { id: operation.id, call: operation.call, ret, meaning });
+        let ret = operation.ret().unwrap_or(u64::MAX);
+        ops.push(KeyOp { id: operation.id(), call: operation.call(), ret, meaning });
     }
     let expected = searched(&mut object, &ops, u64::MAX);
     let budget = Budget::new(64 << 20);
