@@ -71,7 +71,7 @@ mod lookahead;
 mod memo;
 mod problem;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wgl;
 
 pub(crate) use budget::{Account, Budget, Stop};

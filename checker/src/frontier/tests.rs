@@ -1,9 +1,4 @@
-#[path = "../../tests/support/generate.rs"]
-mod generate;
-#[path = "../../tests/support/spoil.rs"]
-mod spoil;
-
-use generate::Shape;
+//! The sweep against brute force, against the tree search, and with each of its rules broken.
 
 use super::*;
 use crate::Value;
@@ -22,6 +17,8 @@ use crate::model::set::Set;
 use crate::model::{Meaning, Misfit};
 use crate::search;
 use crate::search::Budget;
+use crate::search::tests::generate::{self, Shape};
+use crate::search::tests::spoil;
 
 /// A register whose operations are made by hand.
 struct Hand {
