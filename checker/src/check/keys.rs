@@ -220,10 +220,9 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         let job = self.court.job;
         if job.options.certify
             && let Some(order) = order
+            && let Err(flaw) = certificate::replay(job, part.ids, &order)
         {
-            if let Err(flaw) = certificate::replay(job, part.ids, &order) {
-                return Verdict::Wrong(flaw);
-            }
+            return Verdict::Wrong(flaw);
         }
         Verdict::Valid { configurations }
     }
