@@ -238,10 +238,9 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         let job = self.court.job;
         if job.options.certify
             && let Some(order) = order
+            && let Err(flaw) = certificate::replay(job, part.ids, &order)
         {
-            if let Err(flaw) = certificate::replay(job, part.ids, &order) {
-                return Verdict::Wrong(flaw);
-            }
+            return Verdict::Wrong(flaw);
         }
         Verdict::Valid { configurations }
     }
@@ -319,19 +318,22 @@ enum Search {
     Wgl,
 }
 
-/// A verdict that can be compared: whether there is an order, and if not from which completion on.
-fn told(verdict: &Verdict) -> Option<Option<u64>> {
+/// Stands for no completion at all.
+const NEVER: u64 = u64::MAX;
+
+/// A verdict that can be compared: from which completion on there is no order, or [`NEVER`].
+fn told(verdict: &Verdict) -> Option<u64> {
     match verdict {
-        Verdict::Valid { .. } => Some(None),
-        Verdict::Invalid { first, .. } => Some(Some(*first)),
+        Verdict::Valid { .. } => Some(NEVER),
+        Verdict::Invalid { first, .. } => Some(*first),
         _ => None,
     }
 }
 
-fn words(first: Option<u64>) -> String {
+fn words(first: u64) -> String {
     match first {
-        None => "linearizable".to_owned(),
-        Some(first) => format!("not linearizable from event {first} on"),
+        NEVER => "linearizable".to_owned(),
+        first => format!("not linearizable from event {first} on"),
     }
 }
 
