@@ -6,8 +6,13 @@
 //!
 //! One file a data type. Each says in its doc what it decides, how, why that is right, and from where the idea is.
 
+mod boxes;
 #[cfg(test)]
 pub(crate) mod brute;
+pub(crate) mod fifo_queue;
+pub(crate) mod first;
+pub(crate) mod priority_queue;
+pub(crate) mod stack;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.
 pub(crate) const NEVER: u32 = u32::MAX;
