@@ -14,11 +14,14 @@ use crate::history::{History, Op};
 use crate::model::Misfit;
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
+use crate::model::fifo_queue::FifoQueue;
 use crate::model::key_value::KeyValue;
 use crate::model::multi_register::MultiRegister;
 use crate::model::mutex::Mutex;
+use crate::model::priority_queue::PriorityQueue;
 use crate::model::register::Register;
 use crate::model::set::Set;
+use crate::model::stack::Stack;
 
 /// The sequential specifications that this crate knows, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,6 +41,12 @@ pub enum ModelKind {
     Mutex,
     /// transactions of reads and writes over several registers (Knossos).
     MultiRegister,
+    /// enqueue an element, dequeue the oldest.
+    FifoQueue,
+    /// push an element, pop the newest.
+    Stack,
+    /// insert a whole number, delete the least.
+    PriorityQueue,
 }
 
 /// Three-valued, all the way to the exit code.
@@ -192,6 +201,9 @@ pub fn check(
         ModelKind::AppendList => keys::check(&job, || AppendList::new(unknown)),
         ModelKind::Mutex => keys::check(&job, || Mutex),
         ModelKind::MultiRegister => keys::check(&job, || MultiRegister::new(&initial, unknown)),
+        ModelKind::FifoQueue => keys::check(&job, FifoQueue::new),
+        ModelKind::Stack => keys::check(&job, Stack::new),
+        ModelKind::PriorityQueue => keys::check(&job, PriorityQueue::new),
     }
 }
 

@@ -208,6 +208,21 @@ fn mutexes_agree_with_brute_force() {
 }
 
 #[test]
+fn fifo_queues_agree_with_brute_force() {
+    compare(ModelKind::FifoQueue);
+}
+
+#[test]
+fn stacks_agree_with_brute_force() {
+    compare(ModelKind::Stack);
+}
+
+#[test]
+fn priority_queues_agree_with_brute_force() {
+    compare(ModelKind::PriorityQueue);
+}
+
+#[test]
 fn multi_registers_agree_with_brute_force() {
     compare(ModelKind::MultiRegister);
 }

@@ -5,13 +5,14 @@
 //! no order exists. One file for each kind of model.
 
 mod cell;
+mod containers;
 mod lists;
 mod locks;
 mod texts;
 
 use crate::Value;
 use crate::check::{Job, ModelKind};
-use crate::counterexample::words::{answered, clip, deed, object, who};
+use crate::counterexample::words::{answered, clip, deed, object, takes, took, who};
 use crate::history::{Op, OpId, Operation, Outcome};
 
 /// The case.
@@ -88,6 +89,9 @@ pub(super) fn explain(
         ModelKind::KeyValue => texts::find(&evidence),
         ModelKind::Mutex => locks::find(&evidence),
         ModelKind::MultiRegister => None,
+        ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
+            containers::find(&evidence)
+        }
     };
     let found = found.unwrap_or_else(|| evidence.no_order());
     Story {
@@ -121,6 +125,7 @@ impl<'a> Evidence<'a> {
     /// The plainest thing that can always be said.
     fn no_order(&self) -> Finding {
         let what = match self.blocked.f.as_str() {
+            f if takes(f) => took(self.blocked),
             "read" | "get" => format!("{} {}", who(self.blocked), answered(self.blocked)),
             "txn" => format!(
                 "{} completed txn {}",
@@ -154,6 +159,7 @@ fn why(evidence: &Evidence<'_>, stuck: &[String]) -> String {
         (ModelKind::Mutex, "acquire") => "the lock must be free".to_owned(),
         (ModelKind::Mutex, _) => "the lock must be held".to_owned(),
         (ModelKind::MultiRegister, _) => "all its reads must hold together".to_owned(),
+        (_, f) if takes(f) => container_need(blocked),
         (_, "cas") => match cell::from_of(blocked) {
             Some(from) if matches!(blocked.outcome, Outcome::Fail(_)) => {
                 format!("the value must differ from {}", clip(&from.to_string()))
@@ -187,4 +193,16 @@ fn why(evidence: &Evidence<'_>, stuck: &[String]) -> String {
         who(blocked),
         deed(blocked)
     )
+}
+
+/// What a take needs of its queue, stack or priority queue.
+fn container_need(blocked: &Operation) -> String {
+    let element = crate::counterexample::words::answer(blocked);
+    let place = match blocked.f.as_str() {
+        _ if element.is_nil() => return "nothing must be there".to_owned(),
+        "dequeue" => "the oldest element",
+        "pop" => "the newest element",
+        _ => "the least element",
+    };
+    format!("{} must be {place} of those there", clip(&element.to_string()))
 }

@@ -6,7 +6,7 @@ use crate::check::ModelKind;
 
 impl ModelKind {
     /// Every model, in the order in which to list them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Register,
         Self::CasRegister,
         Self::KeyValue,
@@ -14,6 +14,9 @@ impl ModelKind {
         Self::AppendList,
         Self::Mutex,
         Self::MultiRegister,
+        Self::FifoQueue,
+        Self::Stack,
+        Self::PriorityQueue,
     ];
 
     /// Its name on the command line and in files.
@@ -26,6 +29,9 @@ impl ModelKind {
             Self::AppendList => "append-list",
             Self::Mutex => "mutex",
             Self::MultiRegister => "multi-register",
+            Self::FifoQueue => "fifo-queue",
+            Self::Stack => "stack",
+            Self::PriorityQueue => "priority-queue",
         }
     }
 
@@ -39,6 +45,9 @@ impl ModelKind {
             Self::AppendList => "a growing list: append, read all",
             Self::Mutex => "a lock without an owner: acquire, release",
             Self::MultiRegister => "several registers: txn of [read k v] and [write k v]",
+            Self::FifoQueue => "a queue: enqueue, dequeue the oldest element",
+            Self::Stack => "a stack: push, pop the newest element",
+            Self::PriorityQueue => "a priority queue of whole numbers: insert, delete-min",
         }
     }
 
@@ -52,6 +61,9 @@ impl ModelKind {
             Self::AppendList => &["append", "read"],
             Self::Mutex => &["acquire", "release"],
             Self::MultiRegister => &["txn"],
+            Self::FifoQueue => &["enqueue", "dequeue"],
+            Self::Stack => &["push", "pop"],
+            Self::PriorityQueue => &["insert", "delete-min"],
         }
     }
 

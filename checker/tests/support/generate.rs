@@ -118,7 +118,7 @@ impl Simulation<'_> {
             "put" | "append" if self.shape.model == ModelKind::KeyValue => {
                 Value::Text(["", "a", "b", "ab"][self.random.below(4) as usize].to_owned())
             }
-            "write" | "append" | "add" => value,
+            "write" | "append" | "add" | "enqueue" | "push" | "insert" => value,
             "txn" => self.transaction(),
             _ => Value::Nil,
         };
@@ -257,9 +257,29 @@ fn effect(
             store.insert(key, Value::Bool(free))
         }
         (ModelKind::MultiRegister, _) => return Ok(transact(shape, store, &input)),
+        (ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue, f) => {
+            let mut list = list;
+            if matches!(f, "dequeue" | "pop" | "delete-min") {
+                let next = next_out(shape.model, &mut list);
+                store.insert(key, Value::List(list));
+                return Ok(next);
+            }
+            list.push(input.clone());
+            store.insert(key, Value::List(list))
+        }
         (ModelKind::Register, f) => panic!("a register has no {f}"),
     };
     Ok(input)
+}
+
+/// Takes the element whose turn it is; nil if there is none.
+fn next_out(model: ModelKind, held: &mut Vec<Value>) -> Value {
+    let at = match model {
+        ModelKind::FifoQueue => 0,
+        ModelKind::Stack => held.len().saturating_sub(1),
+        _ => (0..held.len()).min_by_key(|at| held[*at].clone()).unwrap_or(0),
+    };
+    if at < held.len() { held.remove(at) } else { Value::Nil }
 }
 
 fn transact(

@@ -19,7 +19,10 @@ pub(crate) fn spoil(shape: &Shape, events: &mut Vec<Event>, random: &mut Random)
                 .collect();
             if let Some(at) = failed.get(random.below(failed.len().max(1) as u64) as usize) {
                 let event = &mut events[*at];
-                let updates = !matches!(event.f.as_str(), "read" | "get" | "txn");
+                let updates = !matches!(
+                    event.f.as_str(),
+                    "read" | "get" | "txn" | "dequeue" | "pop" | "delete-min"
+                );
                 if updates {
                     let failed = event.kind == EventKind::Fail;
                     event.kind = if failed { EventKind::Ok } else { EventKind::Fail };
@@ -46,7 +49,11 @@ fn change_answer(shape: &Shape, events: &mut [Event], random: &mut Random) {
     let answers: Vec<usize> = (0..events.len())
         .filter(|at| {
             let event = &events[*at];
-            event.kind == EventKind::Ok && matches!(event.f.as_str(), "read" | "get" | "txn")
+            let answers = matches!(
+                event.f.as_str(),
+                "read" | "get" | "txn" | "dequeue" | "pop" | "delete-min"
+            );
+            event.kind == EventKind::Ok && answers
         })
         .collect();
     if answers.is_empty() {
@@ -79,6 +86,9 @@ fn change_answer(shape: &Shape, events: &mut [Event], random: &mut Random) {
                 }
             }
             Value::List(items)
+        }
+        (ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue, _) => {
+            if random.chance(30) { Value::Nil } else { value }
         }
         (ModelKind::Register | ModelKind::CasRegister | ModelKind::KeyValue, _)
             if random.chance(15) =>
