@@ -1,6 +1,9 @@
 //! The one entry point: a history, a model and a budget in; a verdict out.
 
+mod cells;
 mod keys;
+mod parts;
+mod wgl;
 
 pub(crate) use keys::Key;
 
@@ -62,7 +65,25 @@ pub enum Validity {
     Unknown,
 }
 
+/// Who is to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// The decider of the data type where its preconditions hold, else the search that suits best.
+    #[default]
+    Auto,
+    /// Deciders only; where none applies, the verdict is unknown.
+    Fast,
+    /// The frontier search only.
+    Frontier,
+    /// The tree search only.
+    Wgl,
+    /// All that apply; should they not agree, the check ends in [`CheckError::Contradiction`].
+    Compare,
+}
+
 /// How far a search may go, and how the model starts.
+#[derive(Clone)]
 pub struct CheckOptions<'a> {
     /// Bytes that the searches may hold together; a search that would pass it ends as unknown.
     pub memory_bytes_max: usize,
@@ -75,6 +96,25 @@ pub struct CheckOptions<'a> {
     /// A failed compare-and-set that names no error was *observed* to fail: the value differed (the etcd logs of the
     /// Porcupine corpus).
     pub failed_cas_observed: bool,
+    /// Who is to decide.
+    pub engine: Engine,
+    /// Whether an order that was found is replayed, by code that shares nothing with what found it.
+    pub certify: bool,
+}
+
+impl Default for CheckOptions<'_> {
+    /// 1 GiB, no end, one thread, nil, and every order is replayed.
+    fn default() -> Self {
+        Self {
+            memory_bytes_max: 1 << 30,
+            should_stop: &|| false,
+            threads: 1,
+            initial: None,
+            failed_cas_observed: false,
+            engine: Engine::Auto,
+            certify: true,
+        }
+    }
 }
 
 /// The reason where [`CheckOptions::should_stop`] ended the search.
@@ -96,8 +136,25 @@ pub struct CheckReport {
     /// Configurations visited by the searches that the verdict rests on: of an invalid history, the one that proves
     /// the counterexample.
     pub configurations: u64,
+    /// Who judged how much of the history, and why.
+    #[serde(default)]
+    pub engines: Vec<EngineUse>,
     /// For an invalid history: what to show a person.
     pub counterexample: Option<Counterexample>,
+}
+
+/// One way in which keys were judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineUse {
+    /// `decider`, `frontier`, `wgl`, or `nobody`.
+    pub engine: String,
+    /// Why not a decider, if it was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Keys that it judged.
+    pub keys: usize,
+    /// Their operations.
+    pub operations: usize,
 }
 
 impl CheckReport {
@@ -135,13 +192,19 @@ pub enum CheckError {
         /// The model.
         model: ModelKind,
     },
+    /// Two parts of the checker disagree: a bug of the checker, and no verdict.
+    Contradiction {
+        /// Who says what.
+        what: String,
+    },
 }
 
 impl CheckError {
-    /// Position, from 0, of the event that does not fit.
-    pub fn event(&self) -> u64 {
+    /// Position, from 0, of the event that does not fit, if an event is at fault.
+    pub fn event(&self) -> Option<u64> {
         match self {
-            Self::UnknownFunction { event, .. } | Self::BadValue { event, .. } => *event,
+            Self::UnknownFunction { event, .. } | Self::BadValue { event, .. } => Some(*event),
+            Self::Contradiction { .. } => None,
         }
     }
 
@@ -173,6 +236,7 @@ impl fmt::Display for CheckError {
                 out,
                 "event {event}: `{f}` with value {value} does not fit model {model}: expected {expected}"
             ),
+            Self::Contradiction { what } => write!(out, "the checker contradicts itself: {what}"),
         }
     }
 }
@@ -192,18 +256,23 @@ pub fn check(
     let failures = options.failed_cas_observed;
     let job = Job { history, model, options };
     match model {
-        ModelKind::Register => keys::check(&job, || Register::new(&initial, unknown)),
-        ModelKind::CasRegister => {
-            keys::check(&job, || CasRegister::new(&initial, unknown, failures))
+        ModelKind::Register => {
+            keys::check(&job, || Register::new(&initial, unknown), Some(cells::decide))
         }
-        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown)),
-        ModelKind::Set => keys::check(&job, || Set::new(unknown)),
-        ModelKind::AppendList => keys::check(&job, || AppendList::new(unknown)),
-        ModelKind::Mutex => keys::check(&job, || Mutex),
-        ModelKind::MultiRegister => keys::check(&job, || MultiRegister::new(&initial, unknown)),
-        ModelKind::FifoQueue => keys::check(&job, FifoQueue::new),
-        ModelKind::Stack => keys::check(&job, Stack::new),
-        ModelKind::PriorityQueue => keys::check(&job, PriorityQueue::new),
+        ModelKind::CasRegister => {
+            let make = || CasRegister::new(&initial, unknown, failures);
+            keys::check(&job, make, Some(cells::decide))
+        }
+        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), None),
+        ModelKind::Set => keys::check(&job, || Set::new(unknown), None),
+        ModelKind::AppendList => keys::check(&job, || AppendList::new(unknown), None),
+        ModelKind::Mutex => keys::check(&job, || Mutex, None),
+        ModelKind::MultiRegister => {
+            keys::check(&job, || MultiRegister::new(&initial, unknown), None)
+        }
+        ModelKind::FifoQueue => keys::check(&job, FifoQueue::new, None),
+        ModelKind::Stack => keys::check(&job, Stack::new, None),
+        ModelKind::PriorityQueue => keys::check(&job, PriorityQueue::new, None),
     }
 }
 

@@ -9,9 +9,13 @@
 mod boxes;
 #[cfg(test)]
 pub(crate) mod brute;
+pub(crate) mod cell;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod fifo_queue;
 pub(crate) mod first;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod priority_queue;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 pub(crate) mod stack;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.

@@ -36,9 +36,9 @@
 //! that is the same for the same history, however many threads found it. The crate does not know where histories come
 //! from, nor what Raft is.
 
+mod certificate;
 pub mod check;
 pub mod counterexample;
-#[expect(dead_code, reason = "the deciders follow one by one")]
 mod decide;
 pub mod history;
 mod model;

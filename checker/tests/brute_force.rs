@@ -23,6 +23,7 @@ fn options(rules: &Rules, threads: usize) -> CheckOptions<'static> {
         threads,
         initial: Some(rules.initial.clone()),
         failed_cas_observed: rules.failed_cas_observed,
+        ..CheckOptions::default()
     }
 }
 

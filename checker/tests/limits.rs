@@ -24,6 +24,7 @@ fn judge(
         threads: 2,
         initial: None,
         failed_cas_observed: false,
+        ..CheckOptions::default()
     };
     check(&History::from_events(events).expect("a history"), model, &options).expect("a fit")
 }

@@ -37,6 +37,7 @@ fn judge(known: &Known, loaded: &LoadedHistory, path: &Path, threads: usize) -> 
         threads,
         initial: Some(initial_of(known)),
         failed_cas_observed: known.variant == "failed-cas-observed",
+        ..CheckOptions::default()
     };
     let history = loaded.history(path).unwrap_or_else(|error| panic!("{error}"));
     check(&history, model_of(known), &options).unwrap_or_else(|error| panic!("{error}"))

@@ -1,29 +1,30 @@
-//! From one history to many searches, and from many answers to one verdict.
+//! From one history to many objects, and from many answers to one verdict.
 //!
-//! Objects are independent, so each key is searched on its own, on as many threads as the caller allows, the largest
-//! first. Which thread finishes first must not show: a violation is reported for the key whose history goes wrong at the
-//! earliest completion. So once a violation is known, the other keys are searched only up to its completion, and what
-//! is being searched further is abandoned and begun anew.
+//! Objects are independent, so each key is judged on its own, on as many threads as the caller allows, the largest
+//! first: by the decider of its data type if that applies, else by a search. Which thread finishes first must not show: a
+//! violation is reported for the key whose history goes wrong at the earliest completion. So once a violation is known,
+//! the other keys are searched only up to its completion, and what is being searched further is abandoned and begun anew.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::check::{CheckError, CheckReport, Job, Validity};
+use crate::certificate;
+use crate::check::{CheckError, CheckReport, Engine, EngineUse, Job, Validity};
 use crate::counterexample;
-use crate::history::Op;
-use crate::model::Object;
-use crate::search::{Budget, Findings, KeyOp, Outcome, Problem, Stop, Tuning, search};
+use crate::decide::{Decision, Rule};
+use crate::history::OpId;
+use crate::model::{Misfit, Object};
+use crate::search::{Budget, KeyOp, Stop};
 
-use super::{ModelKind, TOLD_TO_STOP};
+use super::parts::{Part, Parts};
+use super::{TOLD_TO_STOP, wgl};
 
-/// Configurations that looking for the frontier may visit for each operation, beside [`FRONTIER_CONFIGURATIONS_MIN`].
-const FRONTIER_CONFIGURATIONS_SHARE: u64 = 4;
+/// Decides the history of one object, if the decider's preconditions hold. The numbers of operations in the decision and
+/// in a flaw are indices into those of the part.
+pub(super) type Decider = fn(&Job<'_>, Part<'_>) -> Result<Decision, (Misfit, u32)>;
 
-/// Configurations that looking for the frontier may always visit.
-const FRONTIER_CONFIGURATIONS_MIN: u64 = 10_000;
-
-/// One object of the history.
+/// One object of the history, interpreted.
 pub(crate) struct Key<O> {
     pub(crate) name: Option<String>,
     /// In order of invocation.
@@ -31,79 +32,106 @@ pub(crate) struct Key<O> {
     pub(crate) object: O,
 }
 
-/// What became of one key.
-#[derive(Debug, Clone, Copy)]
-enum Finding {
-    /// Linearizable, as far as it had to be searched.
-    Valid { configurations: u64 },
+impl<O: Object> Key<O> {
+    /// Interprets these operations.
+    fn of(job: &Job<'_>, key: u32, ids: &[u32], mut object: O) -> Result<Self, (Misfit, u32)> {
+        let mut ops = Vec::with_capacity(ids.len());
+        for id in ids {
+            let op = job.history.op(OpId(*id as usize));
+            let meaning = object.interpret(op).map_err(|misfit| (misfit, *id))?;
+            let ret = op.ret().unwrap_or(u64::MAX);
+            ops.push(KeyOp { id: op.id(), call: op.call(), ret, meaning });
+        }
+        let name = Part { key, ids }.name(job).map(str::to_owned);
+        Ok(Self { name, ops, object })
+    }
+}
+
+/// What all judges of one check share.
+pub(super) struct Court<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) budget: &'a Budget,
+    /// The earliest completion known to make some key's history impossible.
+    pub(super) earliest: AtomicU64,
+}
+
+impl Court<'_> {
+    /// Why a search that looks at nothing after `horizon` should stop, if it should.
+    pub(super) fn stop(&self, horizon: u64) -> Option<Stop> {
+        if self.earliest.load(Ordering::Relaxed) < horizon {
+            Some(Stop::Superseded)
+        } else {
+            (self.job.options.should_stop)().then_some(Stop::Told)
+        }
+    }
+}
+
+/// What a search says about one key. Numbers of operations are indices into the key's.
+#[derive(Debug)]
+pub(super) enum Judgement {
+    /// Linearizable, as far as it had to be searched; in this order, if that was to the end.
+    Valid { configurations: u64, order: Option<Vec<u32>> },
     /// Not linearizable from this completion on.
     Invalid { first: u64 },
     /// Not linearizable; the search for the completion was ended.
     InvalidSomewhere,
     /// Not decided.
+    Stopped(Stop),
+}
+
+/// What became of one key.
+#[derive(Debug)]
+struct Finding {
+    verdict: Verdict,
+    /// Who found it, and why not another.
+    by: (&'static str, &'static str),
+}
+
+#[derive(Debug)]
+enum Verdict {
+    /// Linearizable, as far as it had to be searched.
+    Valid { configurations: u64 },
+    /// Not linearizable from this completion on, with operations that suffice to show it and the rule that they break,
+    /// if a decider found it.
+    Invalid { first: u64, core: Option<(Vec<u32>, Rule)> },
+    /// Not linearizable; the search for the completion was ended.
+    InvalidSomewhere,
+    /// Not decided, for lack of a decider.
+    Undecidable,
+    /// Not decided.
     Undecided(Stop),
+    /// An operation does not fit the model.
+    Misfit(Misfit, u32),
+    /// The checker contradicts itself.
+    Wrong(String),
 }
 
 /// Checks each object that `make` describes, and sums up.
 pub(super) fn check<O: Object>(
     job: &Job<'_>,
-    make: impl Fn() -> O,
+    make: impl Fn() -> O + Sync,
+    decider: Option<Decider>,
 ) -> Result<CheckReport, CheckError> {
-    let mut keys = split(job, make)?;
-    // The largest first, so that no thread is left with a large one at the end.
-    keys.sort_by_key(|key| std::cmp::Reverse(key.ops.len()));
+    let parts = Parts::of(job);
     let budget = Budget::new(job.options.memory_bytes_max);
-    let race = Race {
-        job,
-        budget: &budget,
-        next: AtomicUsize::new(0),
-        earliest: AtomicU64::new(u64::MAX),
-        keys: keys.into_iter().map(|key| Mutex::new((key, None))).collect(),
-    };
+    let court = Court { job, budget: &budget, earliest: AtomicU64::new(u64::MAX) };
+    let entries = parts.by_size(job).into_iter().map(|part| (part, Mutex::new(None))).collect();
+    let race = Race { court, make, decider, next: AtomicUsize::new(0), entries };
     race.run();
-    Ok(race.report())
+    race.report()
 }
 
-/// Interprets every operation, object by object.
-fn split<O: Object>(job: &Job<'_>, make: impl Fn() -> O) -> Result<Vec<Key<O>>, CheckError> {
-    let mut keys: BTreeMap<Option<&str>, Key<O>> = BTreeMap::new();
-    for operation in job.history.ops() {
-        let name = name_of(operation, job.model);
-        let key = keys.entry(name).or_insert_with(|| Key {
-            name: name.map(str::to_owned),
-            ops: Vec::new(),
-            object: make(),
-        });
-        let meaning = key
-            .object
-            .interpret(operation)
-            .map_err(|misfit| CheckError::new(misfit, operation, job.model))?;
-        let ret = operation.ret().unwrap_or(u64::MAX);
-        key.ops.push(KeyOp { id: operation.id(), call: operation.call(), ret, meaning });
-    }
-    Ok(keys.into_values().collect())
-}
-
-/// The object that an operation acts on. The transactions of a multi-register span its registers.
-fn name_of(operation: Op<'_>, model: ModelKind) -> Option<&str> {
-    match model {
-        ModelKind::MultiRegister => None,
-        _ => operation.key(),
-    }
-}
-
-struct Race<'a, O> {
-    job: &'a Job<'a>,
-    budget: &'a Budget,
+struct Race<'a, F> {
+    court: Court<'a>,
+    make: F,
+    decider: Option<Decider>,
     next: AtomicUsize,
-    /// The earliest completion known to make some key's history impossible.
-    earliest: AtomicU64,
-    keys: Vec<Mutex<(Key<O>, Option<Finding>)>>,
+    entries: Vec<(Part<'a>, Mutex<Option<Finding>>)>,
 }
 
-impl<O: Object> Race<'_, O> {
+impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
     fn run(&self) {
-        let threads = self.job.options.threads.clamp(1, self.keys.len().max(1));
+        let threads = self.court.job.options.threads.clamp(1, self.entries.len().max(1));
         if threads == 1 {
             self.work();
         } else {
@@ -119,190 +147,253 @@ impl<O: Object> Race<'_, O> {
     fn work(&self) {
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(entry) = self.keys.get(at) else { return };
-            let mut entry = entry.lock().unwrap_or_else(PoisonError::into_inner);
-            entry.1 = Some(self.judge(&mut entry.0));
+            let Some((part, finding)) = self.entries.get(at) else { return };
+            let found = self.judge(*part);
+            *finding.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         }
     }
 
     /// A search that ran out of memory beside others may have enough alone.
     fn retry(&self) {
-        for entry in &self.keys {
-            let mut entry = entry.lock().unwrap_or_else(PoisonError::into_inner);
-            if matches!(entry.1, Some(Finding::Undecided(Stop::Memory))) {
-                entry.1 = Some(self.judge(&mut entry.0));
+        for (part, finding) in &self.entries {
+            let mut finding = finding.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(Finding { verdict: Verdict::Undecided(Stop::Memory), .. }) = *finding {
+                *finding = Some(self.judge(*part));
             }
         }
     }
 
-    fn judge(&self, key: &mut Key<O>) -> Finding {
-        loop {
-            let horizon = self.earliest.load(Ordering::Relaxed);
-            let findings = self.search(key, horizon, &Tuning::full());
-            let located = match findings.outcome {
-                Outcome::Linearizable(_) => {
-                    return Finding::Valid { configurations: findings.configurations };
-                }
-                Outcome::NotLinearizable => self.locate(key, horizon, findings.reach),
-                Outcome::Stopped(Stop::Superseded) => continue,
-                Outcome::Stopped(stop) => return Finding::Undecided(stop),
-            };
-            match located {
-                Ok(first) => {
-                    self.earliest.fetch_min(first, Ordering::Relaxed);
-                    return Finding::Invalid { first };
-                }
-                Err(Stop::Superseded) => {}
-                Err(Stop::Effort | Stop::Memory | Stop::Told) => return Finding::InvalidSomewhere,
-            }
-        }
-    }
-
-    /// The first completion after which the key's history is impossible. What is impossible stays so, so this is a search
-    /// for a border. Where a search without lookahead gets stuck there is an order up to there, and most often none
-    /// beyond, so that completion is tried first; then ever further ones, and last what is between two.
-    fn locate(&self, key: &mut Key<O>, horizon: u64, reach: Option<u64>) -> Result<u64, Stop> {
-        let mut completions: Vec<u64> = key
-            .ops
-            .iter()
-            .filter(|op| op.ret <= horizon && op.ret != u64::MAX && op.meaning.completed.is_some())
-            .map(|op| op.ret)
-            .collect();
-        completions.sort_unstable();
-        let reached = |reach: Option<u64>| {
-            completions.partition_point(|completion| Some(*completion) < reach)
-        };
-        let mut possible = reached(reach).max(reached(self.frontier(key, horizon)?));
-        let mut impossible = completions.len() - 1;
-        // How far above the possible to probe, until something impossible is found.
-        let mut stride = Some(1);
-        while possible < impossible {
-            let half = (impossible - possible) / 2;
-            let ahead = stride.map_or(half, |stride: usize| (stride - 1).min(half));
-            let probe = possible + ahead;
-            let findings = self.search(key, completions[probe], &Tuning::full());
-            match findings.outcome {
-                Outcome::Linearizable(_) => {
-                    possible = probe + 1;
-                    stride = stride.map(|stride| stride * 2);
-                }
-                Outcome::NotLinearizable => {
-                    stride = None;
-                    impossible = probe;
-                    possible = possible.max(reached(findings.reach));
-                }
-                Outcome::Stopped(stop) => return Err(stop),
-            }
-        }
-        Ok(completions[impossible])
-    }
-
-    /// How far an order certainly reaches: as far as one gets that does not look ahead, in about one pass.
-    fn frontier(&self, key: &mut Key<O>, horizon: u64) -> Result<Option<u64>, Stop> {
-        let operations = key.ops.len() as u64;
-        let mut tuning = Tuning::full();
-        tuning.lookahead = false;
-        tuning.configurations_max =
-            FRONTIER_CONFIGURATIONS_MIN + FRONTIER_CONFIGURATIONS_SHARE * operations;
-        let findings = self.search(key, horizon, &tuning);
-        match findings.outcome {
-            Outcome::Stopped(stop @ (Stop::Superseded | Stop::Told)) => Err(stop),
-            // Out of memory or effort: what was reached until then was reached.
-            Outcome::Stopped(Stop::Effort | Stop::Memory)
-            | Outcome::Linearizable(_)
-            | Outcome::NotLinearizable => Ok(findings.reach),
-        }
-    }
-
-    fn search(&self, key: &mut Key<O>, horizon: u64, tuning: &Tuning) -> Findings {
-        let stop = || {
-            if self.earliest.load(Ordering::Relaxed) < horizon {
-                Some(Stop::Superseded)
-            } else {
-                (self.job.options.should_stop)().then_some(Stop::Told)
+    fn judge(&self, part: Part<'_>) -> Finding {
+        let engine = self.court.job.options.engine;
+        let decided = match (self.decider, engine) {
+            (None, _) => Err(NO_DECIDER),
+            (_, Engine::Frontier | Engine::Wgl) => Err(AS_TOLD),
+            (Some(decider), Engine::Auto | Engine::Fast | Engine::Compare) => {
+                self.decide(decider, part)
             }
         };
-        let problem = Problem::build(&mut key.object, &key.ops, 0..key.ops.len(), horizon, false);
-        let mut account = self.budget.account();
-        search(&mut key.object, &problem, tuning, &mut account, &stop)
+        let finding = match decided {
+            Ok(finding) if engine != Engine::Compare => finding,
+            Ok(finding) => self.compare(finding, part),
+            Err(why) if engine == Engine::Fast => {
+                Finding { verdict: Verdict::Undecidable, by: (NOBODY, why) }
+            }
+            Err(why) => Finding { verdict: self.search(&self.court, part), by: (WGL, why) },
+        };
+        if let Verdict::Invalid { first, .. } = finding.verdict {
+            self.court.earliest.fetch_min(first, Ordering::Relaxed);
+        }
+        finding
     }
 
-    fn report(self) -> CheckReport {
+    /// What the decider says; `Err` with the reason if its preconditions do not hold.
+    fn decide(&self, decider: Decider, part: Part<'_>) -> Result<Finding, &'static str> {
+        let id = |index: u32| part.ids[index as usize];
+        let verdict = match decider(self.court.job, part) {
+            Err((misfit, index)) => Verdict::Misfit(misfit, id(index)),
+            Ok(Decision::Inapplicable(why)) => return Err(why),
+            Ok(Decision::Linearizable(order)) => self.certify(part, Some(order), 0),
+            Ok(Decision::NotLinearizable(refutation)) => {
+                let core = refutation.ops.into_iter().map(id).collect();
+                let first = u64::from(refutation.completion);
+                Verdict::Invalid { first, core: Some((core, refutation.rule)) }
+            }
+        };
+        Ok(Finding { verdict, by: (DECIDER, "") })
+    }
+
+    fn search(&self, court: &Court<'_>, part: Part<'_>) -> Verdict {
+        let mut key = match Key::of(self.court.job, part.key, part.ids, (self.make)()) {
+            Ok(key) => key,
+            Err((misfit, id)) => return Verdict::Misfit(misfit, id),
+        };
+        match wgl::judge(court, &mut key) {
+            Judgement::Valid { configurations, order } => self.certify(part, order, configurations),
+            Judgement::Invalid { first } => Verdict::Invalid { first, core: None },
+            Judgement::InvalidSomewhere => Verdict::InvalidSomewhere,
+            Judgement::Stopped(stop) => Verdict::Undecided(stop),
+        }
+    }
+
+    /// Replays an order, if there is one for the whole of the key's history.
+    fn certify(&self, part: Part<'_>, order: Option<Vec<u32>>, configurations: u64) -> Verdict {
+        let job = self.court.job;
+        if job.options.certify
+            && let Some(order) = order
+        {
+            let order = order.into_iter().map(|index| OpId(part.ids[index as usize] as usize));
+            if let Err(flaw) = certificate::replay(job, part.ids, order) {
+                return Verdict::Wrong(flaw);
+            }
+        }
+        Verdict::Valid { configurations }
+    }
+
+    /// A second opinion on what the decider found, on the whole of the key's history.
+    fn compare(&self, finding: Finding, part: Part<'_>) -> Finding {
+        let told = |verdict: &Verdict| match verdict {
+            Verdict::Valid { .. } => Some(None),
+            Verdict::Invalid { first, .. } => Some(Some(*first)),
+            _ => None,
+        };
+        let Court { job, budget, .. } = self.court;
+        let other = self.search(&Court { job, budget, earliest: AtomicU64::new(u64::MAX) }, part);
+        let (Some(one), Some(two)) = (told(&finding.verdict), told(&other)) else {
+            return finding;
+        };
+        if one == two {
+            return finding;
+        }
+        let words = |first: Option<u64>| match first {
+            None => "linearizable".to_owned(),
+            Some(first) => format!("not linearizable from event {first} on"),
+        };
+        let (decider, search) = (words(one), words(two));
+        let what = format!("the {DECIDER} says {decider}, the {WGL} search says {search}");
+        Finding { verdict: Verdict::Wrong(what), ..finding }
+    }
+
+    fn report(self) -> Result<CheckReport, CheckError> {
+        let job = self.court.job;
+        let entries = self.entries.into_iter().map(|(part, finding)| {
+            let finding = finding.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let untold =
+                Finding { verdict: Verdict::Undecided(Stop::Told), by: (NOBODY, TOLD_TO_STOP) };
+            (part, finding.unwrap_or(untold))
+        });
+        let entries: Vec<(Part<'_>, Finding)> = entries.collect();
+        refuse(job, &entries)?;
         let mut report = CheckReport {
             validity: Validity::Valid,
             reason: None,
-            operations: self.job.history.len(),
-            crashed: self.job.history.crashed(),
-            keys: self.keys.len(),
+            operations: job.history.len(),
+            crashed: job.history.crashed(),
+            keys: entries.len(),
             configurations: 0,
+            engines: engines(&entries),
             counterexample: None,
         };
-        let earliest = self.earliest.load(Ordering::Relaxed);
-        let entries: Vec<(Key<O>, Finding)> = self
-            .keys
-            .into_iter()
-            .map(|entry| entry.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .map(|(key, finding)| (key, finding.unwrap_or(Finding::Undecided(Stop::Told))))
-            .collect();
-        if let Some(at) = entries.iter().position(
-            |(_, finding)| matches!(finding, Finding::Invalid { first } if *first == earliest),
-        ) {
-            report.validity = Validity::Invalid;
-            let mut entries = entries;
-            let (key, _) = entries.swap_remove(at);
-            drop(entries);
-            let (configurations, counterexample) =
-                counterexample::build(self.job, key, earliest, self.budget);
-            report.configurations = configurations;
-            report.reason = Some(counterexample.sentence.clone());
-            report.counterexample = Some(counterexample);
-        } else {
-            sum_up(&mut report, &entries, self.job.options.memory_bytes_max);
-        }
-        report
+        let earliest = self.court.earliest.load(Ordering::Relaxed);
+        let culprit = entries.iter().find(
+            |(_, finding)| matches!(finding.verdict, Verdict::Invalid { first, .. } if first == earliest),
+        );
+        let Some((part, finding)) = culprit else {
+            sum_up(job, &mut report, &entries);
+            return Ok(report);
+        };
+        let core = match &finding.verdict {
+            Verdict::Invalid { core: Some((core, _)), .. } => core,
+            _ => part.ids,
+        };
+        let key = Key::of(job, part.key, core, (self.make)())
+            .map_err(|(misfit, id)| misfit_of(job, misfit, id))?;
+        report.validity = Validity::Invalid;
+        let (configurations, counterexample) =
+            counterexample::build(job, key, earliest, self.court.budget);
+        report.configurations = configurations;
+        report.reason = Some(counterexample.sentence.clone());
+        report.counterexample = Some(counterexample);
+        Ok(report)
     }
+}
+
+/// Names of those who find verdicts.
+const DECIDER: &str = "decider";
+const WGL: &str = "wgl";
+const NOBODY: &str = "nobody";
+
+/// Why a search was used.
+const NO_DECIDER: &str = "the model has no decider";
+const AS_TOLD: &str = "the engine was chosen";
+
+/// The first thing that makes the whole check meaningless.
+fn refuse(job: &Job<'_>, entries: &[(Part<'_>, Finding)]) -> Result<(), CheckError> {
+    let misfits = entries.iter().filter_map(|(_, finding)| match &finding.verdict {
+        Verdict::Misfit(misfit, id) => Some((*id, misfit)),
+        _ => None,
+    });
+    if let Some((id, misfit)) = misfits.min_by_key(|(id, _)| *id) {
+        return Err(misfit_of(job, misfit.clone(), id));
+    }
+    let mut wrong = entries.iter().filter_map(|(part, finding)| match &finding.verdict {
+        Verdict::Wrong(what) => Some(format!("{}: {what}", name(job, *part))),
+        _ => None,
+    });
+    wrong.next().map_or(Ok(()), |what| Err(CheckError::Contradiction { what }))
+}
+
+fn misfit_of(job: &Job<'_>, misfit: Misfit, id: u32) -> CheckError {
+    CheckError::new(misfit, job.history.op(OpId(id as usize)), job.model)
+}
+
+/// Who judged how much.
+fn engines(entries: &[(Part<'_>, Finding)]) -> Vec<EngineUse> {
+    let mut uses: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+    for (part, finding) in entries {
+        let (keys, operations) = uses.entry(finding.by).or_default();
+        *keys += 1;
+        *operations += part.ids.len();
+    }
+    let uses = uses.into_iter().map(|((engine, why), (keys, operations))| EngineUse {
+        engine: engine.to_owned(),
+        why: (!why.is_empty()).then(|| why.to_owned()),
+        keys,
+        operations,
+    });
+    uses.collect()
 }
 
 /// The verdict where no violation was located.
-fn sum_up<O>(report: &mut CheckReport, entries: &[(Key<O>, Finding)], memory_bytes_max: usize) {
-    let mut undecided: Vec<(&Key<O>, Stop)> = Vec::new();
-    for (key, finding) in entries {
-        match finding {
-            Finding::Valid { configurations } => report.configurations += configurations,
-            Finding::Invalid { .. } | Finding::InvalidSomewhere => {
+fn sum_up(job: &Job<'_>, report: &mut CheckReport, entries: &[(Part<'_>, Finding)]) {
+    let mut undecided: Vec<(Part<'_>, &Finding)> = Vec::new();
+    for (part, finding) in entries {
+        match finding.verdict {
+            Verdict::Valid { configurations } => report.configurations += configurations,
+            Verdict::Invalid { .. } | Verdict::InvalidSomewhere => {
                 report.validity = Validity::Invalid;
                 report.reason = Some(format!(
                     "{} is not linearizable; the budget ended before a counterexample was found",
-                    name(key)
+                    name(job, *part)
                 ));
             }
-            Finding::Undecided(stop) => undecided.push((key, *stop)),
+            Verdict::Undecided(_)
+            | Verdict::Undecidable
+            | Verdict::Misfit(..)
+            | Verdict::Wrong(_) => undecided.push((*part, finding)),
         }
     }
-    if report.validity == Validity::Valid && !undecided.is_empty() {
+    if report.validity == Validity::Valid
+        && let Some((first, finding)) = undecided.first()
+    {
         report.validity = Validity::Unknown;
-        report.reason = Some(unknown(&undecided, report.keys, memory_bytes_max));
+        report.reason = Some(format!(
+            "{}: {} of {} objects undecided, among them {} with {} operations",
+            cause(job, &undecided, finding),
+            undecided.len(),
+            report.keys,
+            name(job, *first),
+            first.ids.len()
+        ));
     }
 }
 
-fn unknown<O>(undecided: &[(&Key<O>, Stop)], keys: usize, memory_bytes_max: usize) -> String {
-    let out_of_memory = undecided.iter().any(|(_, stop)| *stop == Stop::Memory);
-    let cause = if out_of_memory {
-        format!("the memory budget of {} MiB is used up", memory_bytes_max >> 20)
-    } else {
-        TOLD_TO_STOP.to_owned()
-    };
-    let (first, _) = undecided[0];
-    format!(
-        "{cause}: {} of {keys} objects undecided, among them {} with {} operations",
-        undecided.len(),
-        name(first),
-        first.ops.len()
-    )
+/// Why something is undecided.
+fn cause(job: &Job<'_>, undecided: &[(Part<'_>, &Finding)], first: &Finding) -> String {
+    let out_of_memory = undecided
+        .iter()
+        .any(|(_, finding)| matches!(finding.verdict, Verdict::Undecided(Stop::Memory)));
+    if out_of_memory {
+        let budget = job.options.memory_bytes_max >> 20;
+        return format!("the memory budget of {budget} MiB is used up");
+    }
+    match first.verdict {
+        Verdict::Undecidable => format!("no decider applies ({})", first.by.1),
+        _ => TOLD_TO_STOP.to_owned(),
+    }
 }
 
-fn name<O>(key: &Key<O>) -> String {
-    match &key.name {
+fn name(job: &Job<'_>, part: Part<'_>) -> String {
+    match part.name(job) {
         Some(name) => format!("key {name}"),
         None => "the one object".to_owned(),
     }

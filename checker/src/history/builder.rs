@@ -2,8 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::compact::{Ending, History, NONE, Record, Span};
+use super::compact::{Ending, History, NO_NODE, NONE, ProcessWord, Record, Span};
 use super::error::HistoryError;
+use super::names::Names;
 use super::operation::echoes;
 use super::packed::Packed;
 use super::{EventKind, EventRef, ProcessId};
@@ -81,14 +82,14 @@ impl Builder {
         let history = &mut self.history;
         let index = history.records.len() as u32;
         let record = Record {
-            process: event.process,
+            process: ProcessWord::new(event.process, &mut history.large_processes),
             input: history.values.pack(event.value),
             output: Packed::NIL,
             call: position,
             ret: NONE,
             key: event.key.map_or(NONE, |key| history.keys.number(key)),
-            node: event.node.map_or(NONE, |node| history.nodes.number(node)),
-            f: function(history, event.f),
+            node: event.node.map_or(NO_NODE, |node| node_word(&mut history.nodes, node)),
+            f: function_word(&mut history.functions, event.f),
             ending: Ending::Info,
         };
         history.records.push(record);
@@ -108,7 +109,7 @@ impl Builder {
         let history = &mut self.history;
         let record = &mut history.records[index as usize];
         if let Some(node) = node {
-            record.node = history.nodes.number(node);
+            record.node = node_word(&mut history.nodes, node);
         }
         if let Some(error) = error {
             history.errors.insert(index, error.to_owned());
@@ -162,13 +163,17 @@ impl Builder {
     }
 }
 
-/// The number of a function. There are a handful; should a history have more than can be numbered, the rest share the
-/// last number, which no model knows.
-fn function(history: &mut History, f: &str) -> u16 {
-    if history.functions.len() >= usize::from(u16::MAX) && history.functions.find(f).is_none() {
-        return history.functions.number("(too many functions)").min(u32::from(u16::MAX)) as u16;
-    }
-    history.functions.number(f) as u16
+/// The number of a function. There are a handful; should a history have more than can be numbered, the rest share a
+/// name that no model knows.
+fn function_word(functions: &mut Names, f: &str) -> u16 {
+    let room = functions.len() < usize::from(u16::MAX) || functions.find(f).is_some();
+    functions.number(if room { f } else { "(too many functions)" }) as u16
+}
+
+/// The number of a node. Nodes beyond what can be numbered are not told apart.
+fn node_word(nodes: &mut Names, node: &str) -> u16 {
+    let room = nodes.len() < usize::from(NO_NODE - 1) || nodes.find(node).is_some();
+    nodes.number(if room { node } else { "(too many nodes)" }) as u16
 }
 
 fn name_of(f: &str, key: Option<&str>) -> String {

@@ -21,10 +21,13 @@ pub(crate) enum Ending {
     Info,
 }
 
+/// [`NONE`] for nodes.
+pub(crate) const NO_NODE: u16 = u16::MAX;
+
 /// One operation. Names and values are numbers of the history's tables.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record {
-    pub(crate) process: ProcessId,
+    pub(crate) process: ProcessWord,
     pub(crate) input: Packed,
     /// What the completion said; nil if there is none.
     pub(crate) output: Packed,
@@ -33,9 +36,33 @@ pub(crate) struct Record {
     /// Position of the completion, or [`NONE`]: there is none, or it is `info`.
     pub(crate) ret: u32,
     pub(crate) key: u32,
-    pub(crate) node: u32,
+    pub(crate) node: u16,
     pub(crate) f: u16,
     pub(crate) ending: Ending,
+}
+
+/// A process in a word of 32 bits: its number, or, beyond [`ProcessWord::DIRECT_MAX`], that of an entry of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProcessWord(u32);
+
+impl ProcessWord {
+    const DIRECT_MAX: u64 = (1 << 31) - 1;
+
+    pub(crate) fn new(process: ProcessId, large: &mut Vec<ProcessId>) -> Self {
+        if process.0 <= Self::DIRECT_MAX {
+            return Self(process.0 as u32);
+        }
+        large.push(process);
+        Self((large.len() - 1) as u32 | 1 << 31)
+    }
+
+    pub(crate) fn get(self, large: &[ProcessId]) -> ProcessId {
+        if u64::from(self.0) <= Self::DIRECT_MAX {
+            ProcessId(u64::from(self.0))
+        } else {
+            large[(self.0 & !(1 << 31)) as usize]
+        }
+    }
 }
 
 /// Nanoseconds of invocation and completion; `u64::MAX` where not known.
@@ -52,6 +79,8 @@ pub struct History {
     pub(crate) records: Vec<Record>,
     /// By operation; empty if the history has no times.
     pub(crate) spans: Vec<Span>,
+    /// See [`ProcessWord`].
+    pub(crate) large_processes: Vec<ProcessId>,
     pub(crate) errors: BTreeMap<u32, String>,
     pub(crate) functions: Names,
     pub(crate) keys: Names,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::compact::{Ending, History, NONE, Record};
+use super::compact::{Ending, History, NO_NODE, NONE, Record};
 use super::operation::echoes;
 use super::{OpId, Operation, Outcome, ProcessId};
 use crate::value::Value;
@@ -42,7 +42,7 @@ impl<'h> Op<'h> {
 
     /// Who performed it.
     pub fn process(self) -> ProcessId {
-        self.record().process
+        self.record().process.get(&self.history.large_processes)
     }
 
     /// The function, as in the history.
@@ -128,7 +128,7 @@ impl<'h> Op<'h> {
     /// The node that was asked, where known.
     pub fn node(self) -> Option<&'h str> {
         let node = self.record().node;
-        (node != NONE).then(|| self.history.nodes.get(node))
+        (node != NO_NODE).then(|| self.history.nodes.get(u32::from(node)))
     }
 
     /// Why it failed or is unknown, in the client's words.

@@ -1,8 +1,8 @@
 //! Values in a word each.
 //!
-//! Whole numbers of up to 62 bits, nil and the truth values fit into the word itself. Of a text the word is a number,
-//! the same for equal texts. Everything else (lists, larger numbers) is kept once for each time it occurs, as looking
-//! for equal ones would cost more than it saves.
+//! Whole numbers of up to 61 bits, pairs of numbers of up to 30 bits (compare-and-sets), nil and the truth values fit into
+//! the word itself. Of a text the word is a number, the same for equal texts. Everything else (lists, larger numbers) is
+//! kept once for each time it occurs, as looking for equal ones would cost more than it saves.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,12 +12,17 @@ use rustc_hash::FxHashMap;
 
 use crate::value::Value;
 
-const TAG_BITS: u32 = 2;
+const TAG_BITS: u32 = 3;
 const TAG_MASK: u64 = (1 << TAG_BITS) - 1;
 const INT: u64 = 0;
 const PLAIN: u64 = 1;
 const TEXT: u64 = 2;
 const KEPT: u64 = 3;
+const PAIR: u64 = 4;
+
+/// Bits of each number of a pair.
+const HALF_BITS: u32 = 30;
+const HALF_MASK: u64 = (1 << HALF_BITS) - 1;
 
 /// A value in a word, as kept by a [`Values`]. Two words of one [`Values`] that are equal stand for equal values; the
 /// reverse holds unless one [`Packed::is_kept`].
@@ -40,6 +45,24 @@ impl Packed {
         (self.0 & TAG_MASK == INT).then_some(self.0.cast_signed() >> TAG_BITS)
     }
 
+    /// The word of a pair of whole numbers, if both fit.
+    fn pair(items: &[Value]) -> Option<Self> {
+        let [Value::Int(first), Value::Int(second)] = items else { return None };
+        Some(Self(half(*first)? << (HALF_BITS + TAG_BITS) | half(*second)? << TAG_BITS | PAIR))
+    }
+
+    /// The two whole numbers, if it is such a pair, as words.
+    pub(crate) fn as_pair(self) -> Option<(Self, Self)> {
+        let (first, second) = self.halves()?;
+        Self::int(first).zip(Self::int(second))
+    }
+
+    fn halves(self) -> Option<(i64, i64)> {
+        let whole = |half: u64| (half << (64 - HALF_BITS)).cast_signed() >> (64 - HALF_BITS);
+        let halves = (self.0 >> (HALF_BITS + TAG_BITS) & HALF_MASK, self.0 >> TAG_BITS & HALF_MASK);
+        (self.0 & TAG_MASK == PAIR).then(|| (whole(halves.0), whole(halves.1)))
+    }
+
     /// Whether equal values may have another word.
     pub(crate) fn is_kept(self) -> bool {
         self.0 & TAG_MASK == KEPT
@@ -54,12 +77,20 @@ impl Packed {
     }
 }
 
+/// A number in the bits of half a pair.
+fn half(number: i64) -> Option<u64> {
+    let bits = number.cast_unsigned() & HALF_MASK;
+    let back = (bits << (64 - HALF_BITS)).cast_signed() >> (64 - HALF_BITS);
+    (back == number).then_some(bits)
+}
+
 impl fmt::Debug for Packed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 & TAG_MASK {
             INT => write!(out, "int {}", self.0.cast_signed() >> TAG_BITS),
             PLAIN => write!(out, "plain {}", self.number()),
             TEXT => write!(out, "text {}", self.number()),
+            PAIR => write!(out, "pair {:?}", self.halves()),
             _ => write!(out, "kept {}", self.number()),
         }
     }
@@ -84,7 +115,22 @@ impl Values {
                 Packed::int(number).unwrap_or_else(|| self.keep(Value::Int(number)))
             }
             Value::Text(text) => self.text(text),
-            list @ Value::List(_) => self.keep(list),
+            Value::List(items) => {
+                Packed::pair(&items).unwrap_or_else(|| self.keep(Value::List(items)))
+            }
+        }
+    }
+
+    /// The word that stands for this value wherever it occurs, if there is one word and it occurs.
+    pub(crate) fn find(&self, value: &Value) -> Option<Packed> {
+        match value {
+            Value::Nil => Some(Packed::NIL),
+            Value::Bool(truth) => Some(if *truth { Packed::TRUE } else { Packed::FALSE }),
+            Value::Int(number) => Packed::int(*number),
+            Value::Text(text) => {
+                self.numbers.get(text).map(|number| Packed::numbered(TEXT, *number))
+            }
+            Value::List(items) => Packed::pair(items),
         }
     }
 
@@ -106,6 +152,9 @@ impl Values {
     }
 
     pub(crate) fn get(&self, word: Packed) -> Cow<'_, Value> {
+        if let Some((first, second)) = word.halves() {
+            return Cow::Owned(Value::List(vec![Value::Int(first), Value::Int(second)]));
+        }
         match word.0 & TAG_MASK {
             INT => Cow::Owned(Value::Int(word.0.cast_signed() >> TAG_BITS)),
             TEXT => Cow::Borrowed(&self.texts[word.number()]),
@@ -139,11 +188,15 @@ mod tests {
     #[test]
     fn every_value_comes_back_and_equal_small_ones_have_equal_words() {
         let mut values = Values::default();
-        let edge = 1_i64 << 61;
+        let edge = 1_i64 << 60;
         let numbers = [0, 1, -1, edge - 1, -edge, edge, -edge - 1, i64::MAX, i64::MIN];
         let mut all: Vec<Value> = numbers.into_iter().map(Value::Int).collect();
         all.extend([Value::Nil, Value::Bool(false), Value::Bool(true)]);
         all.extend([Value::from(""), Value::from("a"), Value::List(vec![Value::Int(1)])]);
+        let half = 1_i64 << 29;
+        for (first, second) in [(0, 0), (-1, 1), (half - 1, -half), (half, 0), (0, -half - 1)] {
+            all.push(Value::List(vec![Value::Int(first), Value::Int(second)]));
+        }
         for value in &all {
             let word = values.pack(value.clone());
             assert_eq!(values.get(word).as_ref(), value);

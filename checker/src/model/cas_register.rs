@@ -9,7 +9,7 @@ use crate::history::{Op, OutcomeRef};
 use crate::model::cell::{Cell, object_by_cell};
 use crate::model::{Meaning, Misfit, Object, register};
 
-const PAIR: &str = "a pair [from, to]";
+pub(crate) const PAIR: &str = "a pair [from, to]";
 
 /// One compare-and-set register.
 pub(crate) struct CasRegister {

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rashomon_checker::Value;
-use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, Validity, check};
+use rashomon_checker::check::{
+    CheckError, CheckOptions, CheckReport, Engine, ModelKind, Validity, check,
+};
 
 use super::quantity::{self, Bytes};
 use super::run::Format;
@@ -42,6 +44,10 @@ pub struct Args {
     /// Values are [key value] pairs, as in Jepsen's independent tests: judge each key by itself
     #[arg(long, help_heading = "Meaning")]
     independent: bool,
+    /// Who decides: the data type's own decider where it applies, one of the searches, or all to be compared
+    #[arg(long, value_enum, default_value_t = EngineName::Auto, value_name = "ENGINE")]
+    #[arg(help_heading = "Meaning")]
+    engine: EngineName,
     /// Time for each file, such as 90s or 5m; then the verdict is unknown
     #[arg(long, value_parser = quantity::time, default_value = "60s", value_name = "TIME")]
     #[arg(help_heading = "Limits")]
@@ -55,6 +61,33 @@ pub struct Args {
     /// Lines for people, or one JSON object a file
     #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Output")]
     format: Format,
+}
+
+/// [`Engine`] on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum EngineName {
+    /// The data type's own decider where it applies, else a search
+    Auto,
+    /// Deciders only: unknown where none applies
+    Fast,
+    /// The frontier search only
+    Frontier,
+    /// The tree search only
+    Wgl,
+    /// All that apply; if they disagree, that is an internal error (255)
+    Compare,
+}
+
+impl From<EngineName> for Engine {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Auto => Self::Auto,
+            EngineName::Fast => Self::Fast,
+            EngineName::Frontier => Self::Frontier,
+            EngineName::Wgl => Self::Wgl,
+            EngineName::Compare => Self::Compare,
+        }
+    }
 }
 
 /// A history that was checked.
@@ -154,6 +187,8 @@ fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
         threads: args.threads.map_or_else(threads_available, usize::from),
         initial: Some(initial.clone()),
         failed_cas_observed: loaded.failed_cas_observed,
+        engine: args.engine.into(),
+        ..CheckOptions::default()
     };
     let operations = history.len();
     let outcome = watch::while_working(file, operations, args.time_limit, || {
@@ -162,10 +197,7 @@ fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
     let seconds = started.elapsed().as_secs_f64();
     let mut report = match outcome {
         Ok(Ok(report)) => report,
-        Ok(Err(misfit)) => {
-            let line = loaded.line_of(misfit.event());
-            return Err(bad(format!("{}:{line}: {misfit}", path.display())));
-        }
+        Ok(Err(misfit)) => return Err(without_report(&loaded, &path, &misfit)),
         Err(_) => return Err(Failure::Internal("the checker panicked".to_owned())),
     };
     if (options.should_stop)() {
@@ -179,6 +211,17 @@ fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
         report.reason = Some("the file holds no operations".to_owned());
     }
     Ok(Checked { loaded, model, initial, seconds, report })
+}
+
+/// The history does not fit the model, or the checker failed.
+fn without_report(loaded: &LoadedHistory, path: &Path, error: &CheckError) -> Failure {
+    match error.event() {
+        Some(event) => {
+            let line = loaded.line_of(event);
+            Failure::Input(format!("{}:{line}: {error}", path.display()))
+        }
+        None => Failure::Internal(error.to_string()),
+    }
 }
 
 fn threads_available() -> usize {

@@ -39,6 +39,7 @@ pub(super) fn check_history(
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         initial: None,
         failed_cas_observed: false,
+        ..CheckOptions::default()
     };
     let mut report = check(history, model, &options)?;
     if interrupted() {

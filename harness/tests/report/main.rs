@@ -190,6 +190,7 @@ fn what_the_checker_finds_is_drawn() {
         threads: 1,
         initial: None,
         failed_cas_observed: false,
+        ..CheckOptions::default()
     };
     run.history.retain(|event| event.key.as_deref() == Some("k7"));
     let small = History::from_events(&run.history).unwrap();

@@ -296,6 +296,7 @@ pub(crate) fn verdict(
             crashed: operations.iter().filter(|operation| operation.ret.is_none()).count(),
             keys: 4,
             configurations: 21_480,
+            engines: Vec::new(),
             counterexample: None,
         }),
         check_seconds: 0.31,

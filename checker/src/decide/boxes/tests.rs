@@ -10,11 +10,12 @@ use crate::decide::brute::{
 use crate::decide::fifo_queue::Fifo;
 use crate::decide::priority_queue::Priority;
 use crate::decide::stack::Stack;
-use crate::decide::{Decision, Refutation, Timed};
+use crate::decide::{Decision, Refutation, Timed, fifo_queue, priority_queue, stack};
 use crate::history::{Event, EventKind, History, ProcessId};
+use crate::model::Object;
 use crate::model::fifo_queue::FifoQueue;
 use crate::model::priority_queue::PriorityQueue;
-use crate::model::{Object, stack};
+use crate::model::stack::Stack as StackModel;
 use crate::search::{Budget, KeyOp, Outcome, Problem, Tuning, search};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,11 @@ fn priorities(count: usize) -> Vec<i64> {
 fn decide(kind: Kind, ops: &[Timed<QueueOp>], fault: Option<Fault>) -> Decision {
     let faults = Faults { only: fault };
     match kind {
+        Kind::Fifo if fault.is_none() => fifo_queue::decide(ops),
+        Kind::Stack if fault.is_none() => stack::decide(ops),
+        Kind::Priority if fault.is_none() => {
+            priority_queue::decide(ops, &priorities(elements(ops)))
+        }
         Kind::Fifo => settle(ops, &Fifo { faults }),
         Kind::Stack => settle(ops, &Stack { faults }),
         Kind::Priority => settle(ops, &Priority::new(&priorities(elements(ops)), faults).unwrap()),
@@ -260,7 +266,7 @@ fn deciders_agree_with_the_search_on_longer_histories() {
             let ops = played(kind, shape, &mut random);
             let found = match kind {
                 Kind::Fifo => searched(FifoQueue::new(), ["enqueue", "dequeue"], &ops),
-                Kind::Stack => searched(stack::Stack::new(), ["push", "pop"], &ops),
+                Kind::Stack => searched(StackModel::new(), ["push", "pop"], &ops),
                 Kind::Priority => searched(PriorityQueue::new(), ["insert", "delete-min"], &ops),
             };
             match decide(kind, &ops, None) {

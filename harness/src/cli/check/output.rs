@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rashomon_checker::Value;
-use rashomon_checker::check::Validity;
+use rashomon_checker::check::{EngineUse, Validity};
 use serde::Serialize;
 
 use super::Checked;
@@ -48,6 +48,7 @@ pub(super) fn json(file: &Path, checked: &Checked) -> String {
         initial: &checked.initial,
         keys: report.keys,
         configurations: report.configurations,
+        engines: &report.engines,
         warnings: &checked.loaded.warnings,
     };
     serde_json::to_string(&record).expect("a record of text and numbers has a JSON form")
@@ -72,5 +73,6 @@ struct Record<'a> {
     initial: &'a Value,
     keys: usize,
     configurations: u64,
+    engines: &'a [EngineUse],
     warnings: &'a [String],
 }

@@ -46,6 +46,7 @@ fn checked(validity: Validity, reason: Option<&str>) -> Checked {
         crashed: 0,
         keys: 1,
         configurations: 2,
+        engines: Vec::new(),
         counterexample: None,
     };
     Checked { report, seconds: 0.25 }

@@ -1,0 +1,157 @@
+//! The objects, as plain as they can be written: state and answers are values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Value;
+use crate::check::{Job, ModelKind};
+use crate::history::Op;
+
+/// An object while an order is replayed.
+pub(super) struct State {
+    model: ModelKind,
+    initial: Value,
+    nil_reads_unknown: bool,
+    failed_cas_observed: bool,
+    held: Held,
+}
+
+enum Held {
+    Value(Value),
+    Text(String),
+    List(Vec<Value>),
+    Set(BTreeSet<Value>),
+    Lock(bool),
+    Registers(BTreeMap<Value, Value>),
+    Elements(Vec<Value>),
+}
+
+impl State {
+    pub(super) fn new(job: &Job<'_>) -> Self {
+        let initial = job.options.initial.clone().unwrap_or_default();
+        let held = match job.model {
+            ModelKind::Register | ModelKind::CasRegister => Held::Value(initial.clone()),
+            ModelKind::KeyValue => Held::Text(String::new()),
+            ModelKind::AppendList => Held::List(Vec::new()),
+            ModelKind::Set => Held::Set(BTreeSet::new()),
+            ModelKind::Mutex => Held::Lock(false),
+            ModelKind::MultiRegister => Held::Registers(BTreeMap::new()),
+            ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
+                Held::Elements(Vec::new())
+            }
+        };
+        Self {
+            model: job.model,
+            initial,
+            nil_reads_unknown: job.history.nil_reads_unknown(),
+            failed_cas_observed: job.options.failed_cas_observed,
+            held,
+        }
+    }
+
+    /// Whether an order must have this operation: it took effect, and its answer says something; or its failure does.
+    pub(super) fn must_place(&self, op: Op<'_>) -> bool {
+        if self.model == ModelKind::MultiRegister {
+            return op.answer().is_some_and(|answer| {
+                answer.as_list().into_iter().flatten().any(|step| !self.says_nothing(step))
+            });
+        }
+        let unanswered = matches!(op.f(), "read" | "get") && self.is_unknown(op);
+        op.is_ok() && !unanswered || self.is_observed_failure(op)
+    }
+
+    fn is_unknown(&self, op: Op<'_>) -> bool {
+        self.nil_reads_unknown && op.answer().is_some_and(|answer| answer.is_nil())
+    }
+
+    fn is_observed_failure(&self, op: Op<'_>) -> bool {
+        let cas = self.model == ModelKind::CasRegister && op.f() == "cas";
+        cas && op.is_fail() && self.failed_cas_observed && op.error().is_none()
+    }
+
+    /// A step of a transaction that read what is not known.
+    fn says_nothing(&self, step: &Value) -> bool {
+        let Some([f, _, value]) = step.as_list() else { return false };
+        matches!(f.as_text(), Some("read" | "r")) && value.is_nil() && self.nil_reads_unknown
+    }
+
+    /// Does the operation; false if it cannot have answered what it answered.
+    pub(super) fn step(&mut self, op: Op<'_>) -> bool {
+        let unknown = op.is_info() || self.is_unknown(op);
+        let observed_failure = self.is_observed_failure(op);
+        let (input, answer) = (op.input(), op.answer().unwrap_or_default());
+        match (&mut self.held, op.f()) {
+            (Held::Value(held), "read") => unknown || *held == *answer,
+            (Held::Value(held), "write") => {
+                *held = input.into_owned();
+                true
+            }
+            (Held::Value(held), _) => {
+                let Some([from, to]) = input.as_list() else { return false };
+                if observed_failure {
+                    return held != from;
+                }
+                let found = held == from;
+                held.clone_from(to);
+                found
+            }
+            (Held::Text(held), "get") => unknown || answer.as_text().unwrap_or("") == held,
+            (Held::Text(held), f) => {
+                if f != "append" {
+                    held.clear();
+                }
+                held.push_str(if f == "delete" { "" } else { input.as_text().unwrap_or("") });
+                true
+            }
+            (Held::List(held), "read") => unknown || answer.as_list().unwrap_or(&[]) == held,
+            (Held::List(held), _) | (Held::Elements(held), "enqueue" | "push" | "insert") => {
+                held.push(input.into_owned());
+                true
+            }
+            (Held::Set(held), "read") => {
+                let seen = answer.as_list().unwrap_or(&[]);
+                let all = seen.len() == held.len() && seen.iter().all(|item| held.contains(item));
+                unknown || all && seen.iter().collect::<BTreeSet<_>>().len() == held.len()
+            }
+            (Held::Set(held), _) => {
+                held.insert(input.into_owned());
+                true
+            }
+            (Held::Lock(held), f) => {
+                let acquires = f == "acquire";
+                std::mem::replace(held, acquires) != acquires
+            }
+            (Held::Elements(held), f) => {
+                let next = take(held, f);
+                op.is_info() || next == *answer
+            }
+            (Held::Registers(held), _) => {
+                let steps = if op.is_ok() { answer } else { input };
+                let steps = steps.as_list().unwrap_or(&[]);
+                let known = op.is_ok();
+                let rules = (known, self.nil_reads_unknown, &self.initial);
+                steps.iter().all(|step| transact(held, step, rules))
+            }
+        }
+    }
+}
+
+/// Takes the oldest element, the newest or the least; nil if there is none.
+fn take(held: &mut Vec<Value>, f: &str) -> Value {
+    let at = match f {
+        "dequeue" => Some(0),
+        "pop" => held.len().checked_sub(1),
+        _ => (0..held.len()).min_by_key(|at| &held[*at]),
+    };
+    at.filter(|at| *at < held.len()).map(|at| held.remove(at)).unwrap_or_default()
+}
+
+/// One step of a transaction. `rules` are whether reads are answered, whether those of nil are, and the initial value.
+fn transact(held: &mut BTreeMap<Value, Value>, step: &Value, rules: (bool, bool, &Value)) -> bool {
+    let (answered, nil_unknown, initial) = rules;
+    let Some([f, register, value]) = step.as_list() else { return false };
+    if matches!(f.as_text(), Some("write" | "w")) {
+        held.insert(register.clone(), value.clone());
+        return true;
+    }
+    !answered || value.is_nil() && nil_unknown || held.get(register).unwrap_or(initial) == value
+}

@@ -1,0 +1,461 @@
+//! Registers and compare-and-set registers whose values are each written once.
+//!
+//! # Blocks
+//!
+//! Where every value has one writer, everything that concerns a value (its writer, its reads) happens between this value
+//! and the next. A compare-and-set from `u` to `v` ties the period of `v` to that of `u`, without anything between them.
+//! So values form chains, each begun by a blind write (or by the initial value), and a chain is a *block*: in every order,
+//! its operations stand together, in the order of their *rank* (writer of the first value, its reads, the compare-and-set
+//! to the second value, its reads, ...).
+//!
+//! A block is described by two positions: `f`, the first completion of any of its operations, and `s`, the last
+//! invocation. If `f(a) < s(b)`, some operation of `a` was over before some operation of `b` began, so all of block `a`
+//! stands before all of block `b`.
+//!
+//! # The rules
+//!
+//! There is an order if and only if
+//! 1. every value that is read or expected had been written by then (*from nowhere*);
+//! 2. no value is replaced by two compare-and-sets that took effect (*twice*);
+//! 3. no operation of a chain completes before one of lower rank is invoked (*rank*);
+//! 4. no two blocks have each to come before the other: not both `f(a) < s(b)` and `f(b) < s(a)` (*zones*).
+//!
+//! Each is necessary by what was said. They suffice: a block with `f < s` must be current throughout `[f, s]` and is placed
+//! there, each operation at the latest of `f`, its own invocation and those of lower ranks, which by rule 3 is not after
+//! its completion. By rule 4 these spans are disjoint. A block with `s <= f` fits at any one instant of `[s, f]`, as all its
+//! operations are open there; by rule 4 that is not inside another block's span as a whole, so an instant is left.
+//!
+//! # Operations of unknown outcome
+//!
+//! One that nobody saw can be left out. One whose value was read, or expected by a compare-and-set that took effect, did
+//! take effect; it counts with its invocation and has no completion. That is found out backwards from what was seen.
+//!
+//! # In one pass
+//!
+//! The rules are checked at each completion, so the first one that makes the history impossible is found as it comes:
+//! rules 1 to 3 by looking at the neighbours in the chain. Rule 4: blocks are kept in the order of `f`, that is, as they
+//! come. When `s(b)` grows to `i`, only blocks `w` can newly conflict that have `f(w)` between the old `s(b)` and `i`. If
+//! `i > f(b)`, these are looked at one by one, from where the last look ended; as the spans `[f, s]` are disjoint, each block
+//! is looked at by one other at most, its *cover*. Blocks with `f(w) < f(b)` can conflict only if they are the cover of
+//! `b`. So a pass takes linear time.
+//!
+//! # Forgetting
+//!
+//! Let `m` be the oldest invocation that is still open. If a block `w` with `f(w) < m` must come after `b`, then whatever
+//! still completes in `b` is a violation; so `b` can be forgotten, once `f(b) < m` too (then every block that it could
+//! conflict with is also lost). The same within a chain, by rule 3. What is not known any more was written by nobody who
+//! could still be seen.
+//!
+//! # Sources
+//!
+//! Gibbons, Korach: *Testing shared memories* (SIAM J. Comput. 1997) for reads with a known writer; the zones are those of
+//! Golab, Li and Shah (PODC 2011). Chains, unknown outcomes and the single pass are worked out here.
+
+mod order;
+
+use super::{Decision, NEVER, Refutation, Rule, Timed};
+
+/// No value, no block, no operation.
+const NONE: u32 = u32::MAX;
+
+/// Its chain is being followed.
+const VISITED: u32 = u32::MAX - 1;
+
+/// What was done to the register. Values are numbers; 0 is the initial value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CellOp {
+    /// Answered this value.
+    Read(u32),
+    /// Left this value.
+    Write(u32),
+    /// Found the first value and left the second.
+    Cas(u32, u32),
+}
+
+impl CellOp {
+    /// The value that it leaves, if it changes it.
+    pub(crate) fn leaves(self) -> Option<u32> {
+        match self {
+            Self::Write(value) => Some(value),
+            Self::Cas(from, to) if from != to => Some(to),
+            Self::Read(_) | Self::Cas(..) => None,
+        }
+    }
+}
+
+/// A value, with its place in its chain. Positions are one higher than in the history, so that 0 is before everything.
+#[derive(Debug, Clone, Copy)]
+struct Cluster {
+    /// The operation that writes it, and its invocation; 0 of the initial value.
+    writer: u32,
+    call: u32,
+    /// The value that its writer expects, if it is a compare-and-set.
+    from: u32,
+    /// The value that a compare-and-set put in its place.
+    next: u32,
+    /// Number of its block, once an operation that concerns it completed.
+    block: u32,
+    /// Its first completion, or NEVER, and whose.
+    f: u32,
+    f_op: u32,
+    /// The first completion of a value further on in the chain, and whose.
+    limit: u32,
+    limit_op: u32,
+}
+
+/// See the module's doc.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    f: u32,
+    s: u32,
+    /// Its first value.
+    root: u32,
+    /// The first block that was not yet looked at.
+    scan: u32,
+    /// The block whose span holds `f`.
+    cover: u32,
+    f_op: u32,
+    s_op: u32,
+}
+
+/// What is wrong, in terms of operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Conflict {
+    pub(crate) rule: Rule,
+    /// A few operations that contradict each other.
+    pub(crate) ops: Vec<u32>,
+}
+
+/// The state of the pass.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    clusters: Vec<Cluster>,
+    blocks: Vec<Block>,
+    path: Vec<u32>,
+    #[cfg(test)]
+    sabotage: Option<Sabotage>,
+}
+
+/// Known-wrong variants of the rules. Each must be caught by the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sabotage {
+    /// Rule 1 is not looked at.
+    Nowhere,
+    /// Rule 2 is not looked at.
+    Twice,
+    /// Rule 3 is not looked at.
+    Rank,
+    /// Rule 4 is not looked at where a block follows another.
+    Zones,
+    /// Rule 4 is not looked at where a block lies inside another.
+    Cover,
+    /// The invocation of a writer that did not complete is not counted.
+    PendingWriters,
+}
+
+impl Machine {
+    /// For so many values, of which 0 is there from the start.
+    pub(crate) fn new(values: usize) -> Self {
+        let unwritten = Cluster {
+            writer: NONE,
+            call: NEVER,
+            from: NONE,
+            next: NONE,
+            block: NONE,
+            f: NEVER,
+            f_op: NONE,
+            limit: NEVER,
+            limit_op: NONE,
+        };
+        let mut clusters = vec![unwritten; values.max(1)];
+        clusters[0] = Cluster { call: 0, block: 0, f: 0, ..unwritten };
+        let initial = Block { f: 0, s: 0, root: 0, scan: 1, cover: NONE, f_op: NONE, s_op: NONE };
+        Self {
+            clusters,
+            blocks: vec![initial],
+            path: Vec::new(),
+            #[cfg(test)]
+            sabotage: None,
+        }
+    }
+
+    /// An operation that may write a value is invoked. False if the value has a writer already.
+    pub(crate) fn invoke(&mut self, op: u32, call: u32, what: CellOp) -> bool {
+        let Some(value) = what.leaves() else { return true };
+        let from = if let CellOp::Cas(from, _) = what { from } else { NONE };
+        let cluster = &mut self.clusters[value as usize];
+        let first = cluster.call == NEVER;
+        if first {
+            (cluster.writer, cluster.call, cluster.from) = (op, call + 1, from);
+        }
+        first
+    }
+
+    /// An operation took effect and completes.
+    pub(crate) fn complete(
+        &mut self,
+        op: u32,
+        call: u32,
+        ret: u32,
+        what: CellOp,
+    ) -> Result<(), Conflict> {
+        let (call, ret) = (call + 1, ret + 1);
+        let value = match what {
+            CellOp::Read(value) | CellOp::Write(value) | CellOp::Cas(_, value) => value,
+        };
+        let cluster = &self.clusters[value as usize];
+        if cluster.block == NONE {
+            return self.begin(op, call, ret, value);
+        }
+        let block = cluster.block;
+        if call > cluster.limit && !self.breaks(Sabotage::Rank) {
+            let other = cluster.limit_op;
+            return Err(self.rank(value, op, other));
+        }
+        if cluster.f == NEVER {
+            self.first_completion(value, op, ret);
+        }
+        self.extend(block, op, call)
+    }
+
+    /// The first completion that concerns a value: follows the chain back to what is known.
+    fn begin(&mut self, op: u32, call: u32, ret: u32, value: u32) -> Result<(), Conflict> {
+        self.path.clear();
+        let mut at = value;
+        let mut latest = (call, op);
+        while self.clusters[at as usize].block == NONE {
+            let cluster = &mut self.clusters[at as usize];
+            // Nobody writes it, or only later, or only by replacing itself: seen from nowhere.
+            if cluster.call > ret && !self.breaks(Sabotage::Nowhere) {
+                return Err(self.nowhere(op));
+            }
+            let cluster = &mut self.clusters[at as usize];
+            cluster.block = VISITED;
+            if cluster.call > latest.0
+                && cluster.call != NEVER
+                && !self.breaks(Sabotage::PendingWriters)
+            {
+                latest = (self.clusters[at as usize].call, self.clusters[at as usize].writer);
+            }
+            self.path.push(at);
+            let from = self.clusters[at as usize].from;
+            if from == NONE {
+                break;
+            }
+            let before = &mut self.clusters[from as usize];
+            if before.next != NONE && before.next != at && !self.breaks(Sabotage::Twice) {
+                return Err(self.twice(op, from, at));
+            }
+            self.clusters[from as usize].next = at;
+            at = from;
+        }
+        let known = self.clusters[at as usize];
+        if known.block == VISITED && known.from != NONE {
+            return Err(self.nowhere(op));
+        }
+        let block =
+            if known.block == VISITED { self.open_block(at, op, latest, ret) } else { known.block };
+        for at in std::mem::take(&mut self.path) {
+            self.clusters[at as usize].block = block;
+        }
+        self.first_completion(value, op, ret);
+        self.extend(block, latest.1, latest.0)
+    }
+
+    fn open_block(&mut self, root: u32, op: u32, latest: (u32, u32), ret: u32) -> u32 {
+        let number = self.blocks.len() as u32;
+        let (s, s_op) = latest;
+        let scan = number + 1;
+        self.blocks.push(Block { f: ret, s, root, scan, cover: NONE, f_op: op, s_op });
+        number
+    }
+
+    /// Notes the first completion of a value, for all values before it in the chain.
+    fn first_completion(&mut self, value: u32, op: u32, ret: u32) {
+        let cluster = &mut self.clusters[value as usize];
+        (cluster.f, cluster.f_op) = (ret, op);
+        let mut at = self.clusters[value as usize].from;
+        while at != NONE && self.clusters[at as usize].limit == NEVER {
+            let cluster = &mut self.clusters[at as usize];
+            cluster.limit = ret;
+            cluster.limit_op = op;
+            at = cluster.from;
+        }
+    }
+
+    /// An operation that was invoked at `call` belongs to the block.
+    fn extend(&mut self, number: u32, op: u32, call: u32) -> Result<(), Conflict> {
+        let block = &mut self.blocks[number as usize];
+        if call <= block.s {
+            return Ok(());
+        }
+        (block.s, block.s_op) = (call, op);
+        let (f, cover, mut scan) = (block.f, block.cover, block.scan);
+        if cover != NONE && self.blocks[cover as usize].f < call && !self.breaks(Sabotage::Cover) {
+            return Err(self.zones(number, cover));
+        }
+        if call < f || self.breaks(Sabotage::Zones) {
+            return Ok(());
+        }
+        while let Some(other) = self.blocks.get_mut(scan as usize).filter(|other| other.f < call) {
+            if other.s > f {
+                return Err(self.zones(number, self.newest_conflict(number, scan)));
+            }
+            other.cover = number;
+            scan += 1;
+        }
+        self.blocks[number as usize].scan = scan;
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn breaks(&self, rule: Sabotage) -> bool {
+        self.sabotage == Some(rule)
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "the same call in tests, where rules can be broken")]
+    fn breaks(&self, _rule: Sabotage) -> bool {
+        false
+    }
+
+    /// `op` rests on the values of the path, the last of which nobody wrote.
+    fn nowhere(&self, op: u32) -> Conflict {
+        let mut ops = vec![op];
+        ops.extend(self.path.iter().map(|value| self.clusters[*value as usize].writer));
+        Conflict { rule: Rule::FromNowhere, ops: tidy(ops) }
+    }
+
+    /// Two compare-and-sets replaced `from`: the one to `to`, and the one before.
+    fn twice(&self, op: u32, from: u32, to: u32) -> Conflict {
+        let before = self.clusters[from as usize].next;
+        let mut ops = vec![op, self.clusters[to as usize].writer];
+        ops.push(self.clusters[before as usize].writer);
+        ops.extend(self.path.iter().map(|value| self.clusters[*value as usize].writer));
+        ops.push(self.witness(before));
+        ops.extend(self.chain_to(from));
+        Conflict { rule: Rule::Twice, ops: tidy(ops) }
+    }
+
+    /// `op` concerns `value`, and began after `other`, further on in the chain, had completed.
+    fn rank(&self, value: u32, op: u32, other: u32) -> Conflict {
+        let mut ops = vec![op, other];
+        ops.extend(self.chain_to(value));
+        // On to the value that the other one concerns.
+        let mut at = value;
+        loop {
+            at = self.clusters[at as usize].next;
+            if at == NONE {
+                break;
+            }
+            ops.push(self.clusters[at as usize].writer);
+            if self.clusters[at as usize].f == self.clusters[value as usize].limit {
+                break;
+            }
+        }
+        Conflict { rule: Rule::Rank, ops: tidy(ops) }
+    }
+
+    /// Of the blocks from `first` on that conflict with this one the last: the plainest to tell of.
+    fn newest_conflict(&self, number: u32, first: u32) -> u32 {
+        let block = &self.blocks[number as usize];
+        let later = self.blocks[first as usize..].iter().take_while(|other| other.f < block.s);
+        let last = later.enumerate().filter(|(_, other)| other.s > block.f).last();
+        first + last.map_or(0, |(at, _)| at as u32)
+    }
+
+    fn zones(&self, one: u32, other: u32) -> Conflict {
+        let mut ops = Vec::new();
+        for number in [one, other] {
+            let block = &self.blocks[number as usize];
+            ops.extend([block.f_op, block.s_op]);
+            // All writers of the chain: what links the two operations, and what they stand on.
+            let mut at = block.root;
+            while at != NONE && self.clusters[at as usize].block == number {
+                let writer = self.clusters[at as usize].writer;
+                ops.push(writer);
+                if writer == block.s_op {
+                    ops.push(self.witness(at));
+                }
+                at = self.clusters[at as usize].next;
+            }
+        }
+        Conflict { rule: Rule::Zones, ops: tidy(ops) }
+    }
+
+    /// The writers of `value` and of those before it in its chain.
+    fn chain_to(&self, value: u32) -> Vec<u32> {
+        let mut ops = Vec::new();
+        let mut at = value;
+        // A chain that bites its tail has no more values than there are.
+        for _ in 0..self.clusters.len() {
+            if at == NONE {
+                break;
+            }
+            ops.push(self.clusters[at as usize].writer);
+            at = self.clusters[at as usize].from;
+        }
+        ops
+    }
+
+    /// An operation that completed and proves that the value was there.
+    fn witness(&self, value: u32) -> u32 {
+        let cluster = &self.clusters[value as usize];
+        if cluster.f == NEVER { cluster.limit_op } else { cluster.f_op }
+    }
+}
+
+/// Each operation once, in order; the initial value has no writer.
+fn tidy(mut ops: Vec<u32>) -> Vec<u32> {
+    ops.sort_unstable();
+    ops.dedup();
+    ops.retain(|op| *op != NONE);
+    ops
+}
+
+/// Where the operations of a register come from.
+pub(crate) trait Source {
+    /// How many there are.
+    fn len(&self) -> u32;
+
+    /// The operation of this number, in order of invocation; `None` if it says nothing. Completed operations took effect;
+    /// crashed ones are no reads.
+    fn op(&self, index: u32) -> Option<Timed<CellOp>>;
+}
+
+impl Source for &[Timed<CellOp>] {
+    fn len(&self) -> u32 {
+        <[_]>::len(self) as u32
+    }
+
+    fn op(&self, index: u32) -> Option<Timed<CellOp>> {
+        Some(self[index as usize])
+    }
+}
+
+/// Decides. `values` is how many values there are; `completions` are the completed operations in the order of their
+/// completion.
+pub(crate) fn decide(source: &impl Source, completions: &[u32], values: usize) -> Decision {
+    run(Machine::new(values), source, completions)
+}
+
+fn run(mut machine: Machine, source: &impl Source, completions: &[u32]) -> Decision {
+    for index in 0..source.len() {
+        if let Some(op) = source.op(index)
+            && !machine.invoke(index, op.call, op.op)
+        {
+            return Decision::Inapplicable("a value is written twice");
+        }
+    }
+    for index in completions {
+        let Some(op) = source.op(*index) else { continue };
+        if let Err(Conflict { rule, ops }) = machine.complete(*index, op.call, op.ret, op.op) {
+            let completion = op.ret;
+            return Decision::NotLinearizable(Refutation { completion, ops, rule });
+        }
+    }
+    Decision::Linearizable(order::order(&machine, source))
+}
+
+#[cfg(test)]
+mod tests;
