@@ -6,35 +6,34 @@
 //! however it was found.
 
 mod objects;
+mod revisions;
 
 use crate::check::Job;
 use crate::history::OpId;
 use objects::State;
 
-/// Replays `order` for the object that these operations concern. `Err` says what is wrong with it.
-pub(crate) fn replay(
-    job: &Job<'_>,
-    ids: &[u32],
-    order: impl Iterator<Item = OpId>,
-) -> Result<(), String> {
+/// Replays `order` (indices into `ids`) for the object that these operations concern. `Err` says what is wrong with it.
+pub(crate) fn replay(job: &Job<'_>, ids: &[u32], order: &[u32]) -> Result<(), String> {
     let history = job.history;
     let mut placed = vec![false; ids.len()];
     let mut state = State::new(job);
     let mut latest_call = 0;
-    for id in order {
-        let op = history.op(id);
-        let place = ids.binary_search(&(id.0 as u32));
-        let Some(place) = place.ok().filter(|place| !placed[*place]) else {
-            return Err(format!("an order has operation {} where it does not belong", id.0));
+    for index in order {
+        let place = *index as usize;
+        let Some(id) = ids.get(place).filter(|_| !placed[place]) else {
+            return Err(format!(
+                "an order has operation {place} of the object twice, or there is none"
+            ));
         };
         placed[place] = true;
+        let op = history.op(OpId(*id as usize));
         // In real time: nothing before it may have begun only after it had completed.
         if op.ret().is_some_and(|ret| ret < latest_call) {
-            return Err(format!("an order has operation {} too late", id.0));
+            return Err(format!("an order has operation {id} too late"));
         }
         latest_call = latest_call.max(op.call());
         if !state.step(op) {
-            return Err(format!("an order has operation {} where it cannot answer that", id.0));
+            return Err(format!("an order has operation {id} where it cannot answer that"));
         }
     }
     let missing = |place: &usize| {

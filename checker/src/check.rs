@@ -17,14 +17,19 @@ use crate::history::{History, Op};
 use crate::model::Misfit;
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
+use crate::model::counter::Counter;
+use crate::model::element_set::ElementSet;
+use crate::model::fenced_mutex::FencedMutex;
 use crate::model::fifo_queue::FifoQueue;
 use crate::model::key_value::KeyValue;
 use crate::model::multi_register::MultiRegister;
 use crate::model::mutex::Mutex;
+use crate::model::owned_mutex::OwnedMutex;
 use crate::model::priority_queue::PriorityQueue;
 use crate::model::register::Register;
 use crate::model::set::Set;
 use crate::model::stack::Stack;
+use crate::model::versioned_register::VersionedRegister;
 
 /// The sequential specifications that this crate knows, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,6 +55,16 @@ pub enum ModelKind {
     Stack,
     /// insert a whole number, delete the least.
     PriorityQueue,
+    /// add, remove, contains of single elements, answering true or false.
+    ElementSet,
+    /// acquire and release, by the same process.
+    OwnedMutex,
+    /// acquire and release by the same process; acquire answers a token greater than any before.
+    FencedMutex,
+    /// add, increment, add-and-get, read of a number.
+    Counter,
+    /// get, put, compare-and-set, delete of a key whose changes have revisions (etcd).
+    VersionedRegister,
 }
 
 /// Three-valued, all the way to the exit code.
@@ -273,6 +288,11 @@ pub fn check(
         ModelKind::FifoQueue => keys::check(&job, FifoQueue::new, None),
         ModelKind::Stack => keys::check(&job, Stack::new, None),
         ModelKind::PriorityQueue => keys::check(&job, PriorityQueue::new, None),
+        ModelKind::ElementSet => keys::check(&job, ElementSet::new, None),
+        ModelKind::OwnedMutex => keys::check(&job, OwnedMutex::new, None),
+        ModelKind::FencedMutex => keys::check(&job, FencedMutex::new, None),
+        ModelKind::Counter => keys::check(&job, || Counter::new(&initial, unknown), None),
+        ModelKind::VersionedRegister => keys::check(&job, || VersionedRegister::new(unknown), None),
     }
 }
 

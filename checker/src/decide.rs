@@ -6,17 +6,35 @@
 //!
 //! One file a data type. Each says in its doc what it decides, how, why that is right, and from where the idea is.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) mod append_list;
 mod boxes;
 #[cfg(test)]
 pub(crate) mod brute;
 pub(crate) mod cell;
-#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+pub(crate) mod counter;
+pub(crate) mod element_set;
+pub(crate) mod fenced_mutex;
 pub(crate) mod fifo_queue;
 pub(crate) mod first;
-#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+#[cfg(test)]
+pub(crate) mod fuzz;
+pub(crate) mod grow_set;
+pub(crate) mod lists;
+pub(crate) mod mutex;
+pub(crate) mod owned_mutex;
 pub(crate) mod priority_queue;
-#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
+#[cfg(test)]
+mod simulate;
 pub(crate) mod stack;
+mod sweep;
+pub(crate) mod text_store;
+mod timeline;
+pub(crate) mod versioned;
+mod waiting;
 
 /// Stands for the completion of an operation that has none: its outcome is unknown, it may act late or never.
 pub(crate) const NEVER: u32 = u32::MAX;
@@ -65,8 +83,9 @@ pub(crate) struct Refutation {
 }
 
 /// The rules whose violation proves that there is no order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Rule {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
     /// An answer that nobody can have caused: a value that was never written, or only later.
     FromNowhere,
     /// What can happen once (taking an element out, replacing a value by compare-and-set) happened twice.
@@ -81,4 +100,18 @@ pub(crate) enum Rule {
     Incompatible,
     /// At the completion, no choice among the open operations explains the answer.
     Exhausted,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::FromNowhere => "it answers what nobody can have caused any more, or yet",
+            Self::Twice => "what can happen once happened twice",
+            Self::Zones => "of two groups of operations, each would have to come before the other",
+            Self::Rank => "it began after something had completed that must come after it",
+            Self::Lost => "something that must still have been there was not seen",
+            Self::Incompatible => "two answers contradict each other",
+            Self::Exhausted => "no choice among the open operations explains it",
+        })
+    }
 }

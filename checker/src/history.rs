@@ -22,6 +22,7 @@ mod operation;
 pub(crate) mod packed;
 
 pub use builder::Builder;
+pub(crate) use builder::{Activities, Activity};
 pub use compact::History;
 pub(crate) use compact::{Ending, NONE, Record};
 pub use error::HistoryError;

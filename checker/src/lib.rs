@@ -29,6 +29,7 @@
 //!
 //! [`history`] pairs events into operations, [`check::check`] decides, [`counterexample`] says what to show a person. The
 //! models (registers, key-value, sets, lists, locks) and the search are internal.
+//! [`transactions`] judges transactions over many keys, by what each saw of the others.
 //!
 //! # What is not
 //!
@@ -39,12 +40,17 @@
 mod certificate;
 pub mod check;
 pub mod counterexample;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call all of it yet"))]
 mod decide;
 pub mod history;
 mod model;
+pub mod monitor;
+pub mod properties;
 mod search;
+pub mod transactions;
 mod value;
 
+pub use decide::Rule;
 pub use value::Value;
 
 // Lets unit tests share the reference checker with the tests in `tests/`, which name this crate from outside.

@@ -12,23 +12,29 @@
 //! Each fact is optional; a model that tells nothing is searched correctly, only slower.
 //!
 //! One file a model: [`register`], [`cas_register`] (both on the shared [`cell`]), [`key_value`], [`set`],
-//! [`append_list`], [`mutex`], [`multi_register`], and on the shared [`container`] [`fifo_queue`], [`stack`],
+//! [`element_set`], [`append_list`], [`mutex`], [`owned_mutex`], [`fenced_mutex`], [`counter`],
+//! [`versioned_register`], [`multi_register`], and on the shared [`container`] [`fifo_queue`], [`stack`],
 //! [`priority_queue`].
 
 pub(crate) mod append_list;
 pub(crate) mod cas_register;
 pub(crate) mod cell;
 pub(crate) mod container;
+pub(crate) mod counter;
+pub(crate) mod element_set;
+pub(crate) mod fenced_mutex;
 pub(crate) mod fifo_queue;
 pub(crate) mod intern;
 pub(crate) mod key_value;
 mod kind;
 pub(crate) mod multi_register;
 pub(crate) mod mutex;
+pub(crate) mod owned_mutex;
 pub(crate) mod priority_queue;
 pub(crate) mod register;
 pub(crate) mod set;
 pub(crate) mod stack;
+pub(crate) mod versioned_register;
 
 use crate::Value;
 use crate::history::Op;

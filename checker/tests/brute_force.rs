@@ -227,3 +227,28 @@ fn priority_queues_agree_with_brute_force() {
 fn multi_registers_agree_with_brute_force() {
     compare(ModelKind::MultiRegister);
 }
+
+#[test]
+fn element_sets_agree_with_brute_force() {
+    compare(ModelKind::ElementSet);
+}
+
+#[test]
+fn owned_mutexes_agree_with_brute_force() {
+    compare(ModelKind::OwnedMutex);
+}
+
+#[test]
+fn fenced_mutexes_agree_with_brute_force() {
+    compare(ModelKind::FencedMutex);
+}
+
+#[test]
+fn counters_agree_with_brute_force() {
+    compare(ModelKind::Counter);
+}
+
+#[test]
+fn versioned_registers_agree_with_brute_force() {
+    compare(ModelKind::VersionedRegister);
+}

@@ -256,6 +256,49 @@ fn texts_and_locks_have_their_sentences() {
 }
 
 #[test]
+fn locks_with_owners_and_tokens_have_their_sentences() {
+    tells(
+        ModelKind::OwnedMutex,
+        "p1 > acquire; p1 < ok; p2 > release; p2 < ok",
+        "p2's release succeeded, but no order of the operations shown puts its own acquire right before it",
+    );
+    let told = tells(
+        ModelKind::FencedMutex,
+        "p1 > acquire; p1 < ok 5; p1 > release; p1 < ok; p2 > k: acquire; p2 < ok 1; p3 > acquire; p3 < ok 4",
+        "p3's acquire answered token 4, but p1's acquire had completed 5.0 ms before with token 5",
+    );
+    assert!(told.why.contains("every earlier token less than 4"), "{}", told.why);
+}
+
+#[test]
+fn elements_counters_and_revisions_have_their_sentences() {
+    tells(
+        ModelKind::ElementSet,
+        "p1 > k: add 5; p1 < ok true; p2 > k: contains 5; p2 < ok false",
+        "p2's contains of 5 on k answered false, but p1's add of 5, which answered true, had completed 1.0 ms before \
+         it began, and no order of the operations shown puts a remove of 5 between them",
+    );
+    tells(
+        ModelKind::ElementSet,
+        "p1 > remove 7; p1 < ok true",
+        "p1's remove of 7 answered true, but nobody had added 7",
+    );
+    let told = tells(
+        ModelKind::Counter,
+        "p1 > add 2; p1 < ok 2; p2 > increment; p2 < ok; p3 > read; p3 < ok 2",
+        "p3 read 2, which no order of the 3 operations shown explains",
+    );
+    assert!(told.why.ends_with("it is 3"), "{}", told.why);
+    let told = tells(
+        ModelKind::VersionedRegister,
+        r#"p1 > k: put "a"; p1 < ok ["a",4]; p1 > k: put "b"; p1 < ok ["b",7]; p2 > k: get; p2 < ok ["a",4]"#,
+        "p2's get on k answered [\"a\" 4], but p1's put of \"b\" of the later revision 7 had completed 1.0 ms before it \
+         began",
+    );
+    assert!(told.why.contains("the key must hold [\"a\" 4]"), "{}", told.why);
+}
+
+#[test]
 fn an_operation_that_completes_later_is_shown_open() {
     let told = refuted(
         ModelKind::Register,
@@ -292,6 +335,11 @@ fn what_does_not_fit_the_model_is_an_error_with_the_event() {
         (ModelKind::Mutex, "p1 > lock; p1 < ok", 0, "it has acquire, release"),
         (ModelKind::PriorityQueue, "p1 > insert \"a\"; p1 < ok", 0, "a whole number"),
         (ModelKind::PriorityQueue, "p1 > delete-min; p1 < ok \"a\"", 1, "a whole number"),
+        (ModelKind::ElementSet, "p1 > add 1; p1 < ok 2", 1, "expected true or false"),
+        (ModelKind::FencedMutex, "p1 > acquire; p1 < ok", 1, "the fencing token"),
+        (ModelKind::Counter, "p1 > add \"x\"; p1 < ok", 0, "a whole number"),
+        (ModelKind::VersionedRegister, "p1 > put 1; p1 < ok [2,5]", 1, "[value written, revision]"),
+        (ModelKind::VersionedRegister, "p1 > get; p1 < ok 5", 1, "[value, revision]"),
     ];
     for (model, script, event, text) in cases {
         let history = History::from_events(&script::events(script)).expect("a history");

@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod convert;
 pub mod list;
 mod names;
 pub mod node;
@@ -28,6 +29,7 @@ Examples:
   rashomon run --bug local-leader-read           the same with a built-in bug: exits 1
   rashomon run -w append --faults kill,pause     another workload, chosen faults
   rashomon check runs/latest/history.jsonl       check a history again, or anybody's
+  rashomon convert history.edn history.jsonl.zst the same history in another format
   rashomon list                                  workloads, faults, models, built-in bugs
 
 Exit codes:
@@ -63,6 +65,8 @@ enum Verb {
     Run(run::Args),
     /// Check recorded histories, of this tool or another
     Check(check::Args),
+    /// Write a history in another format
+    Convert(convert::Args),
     /// Make the report of a run anew
     Report(report::Args),
     /// List workloads, faults, models and built-in bugs
@@ -101,6 +105,7 @@ impl Verb {
         match self {
             Self::Run(args) => run::main(&args, program),
             Self::Check(args) => check::main(&args),
+            Self::Convert(args) => convert::main(&args),
             Self::Report(args) => report::main(&args),
             Self::List(args) => list::main(&args),
             Self::Bench(args) => bench::main(&args),

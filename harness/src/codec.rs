@@ -1,41 +1,56 @@
-//! Histories in files: reading our own and other projects' formats, writing our own.
+//! Histories in files: reading our own and other projects' formats, writing ours and theirs.
 //!
-//! | format | what it is | what its conventions mean |
-//! |---|---|---|
-//! | `jsonl` | ours: one event a line (see [`jsonl`]) | a read of nil: the object was absent |
-//! | `edn` | Jepsen and Knossos: a vector or list of maps, or one map a form | a read of nil: the answer was not kept; registers start with 0 |
-//! | `jepsen-log` | Jepsen's log lines, as in the etcd runs of the Porcupine corpus | a failed cas was observed to fail |
-//! | `porcupine-kv` | MIT 6.824 runs of the Porcupine corpus: EDN maps with a key | `get` of an absent key answers "", of nil: the answer was not kept |
+//! | format | what it is | what its conventions mean | read | written |
+//! |---|---|---|---|---|
+//! | `jsonl` | ours: one event a line (see [`jsonl`]) | a read of nil: the object was absent | yes | yes |
+//! | `edn` | Jepsen, Knossos, Elle and Maelstrom: a vector or list of maps, or one map a form (see `maps`) | a read of nil: the answer was not kept; registers start with 0 | yes | yes |
+//! | `jepsen-log` | Jepsen's log lines, as in the etcd runs of the Porcupine corpus | a failed cas was observed to fail | yes | |
+//! | `porcupine-kv` | MIT 6.824 runs of the Porcupine corpus: EDN maps with a key | `get` of an absent key answers "", of nil: the answer was not kept | yes | yes |
 //!
-//! The format is told by content, never by file name: a history that was piped through `cut` is still what it is.
+//! Each may be packed with gzip or zstd, also in several parts or one in the other. Format and packing are told by
+//! content, never by file name: a history that was piped through `cut` is still what it is.
+//!
+//! [`stream`] gives events one by one in memory that does not grow with the history; [`read_history`] collects them. Two
+//! readers share the work of the formats that grow long: a quick one that takes what is usually written, without an
+//! allocation an event, and a complete one for everything else, which alone decides what is an error. What the quick one
+//! understands is what the complete one would: tests and the fuzz targets in `fuzz/` compare them.
+//!
+//! What ends in the middle: a torn last line of `jsonl`, and the end of a packed file that was cut off, are left out with
+//! a warning; an EDN form that is cut off is an error, as nothing tells where it would have ended.
 //!
 //! Owns the syntax and each format's conventions, as flags on [`LoadedHistory`]. Does not own what makes a history
 //! (pairing is the checker's) nor what an operation means (that is the model's). Whatever a file holds, the answer is a
-//! history or a [`CodecError`] that names file, line and reason; nothing here panics on input.
+//! history or a [`CodecError`] that names file, line and reason; nothing here panics on input, and memory is bounded by a
+//! line or form of 64 MiB and a packing's window of 128 MiB, whatever the file claims.
 
 mod detect;
 mod edn;
 mod error;
+mod feed;
 mod independent;
 mod jepsen_log;
 pub mod jsonl;
 mod maps;
 mod process;
+mod source;
+mod words;
+pub mod write;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
-use rashomon_checker::history::{Event, History, Op, ProcessId};
+use rashomon_checker::history::{Event, History, Op};
 
 pub use error::CodecError;
 use error::Flaw;
-use process::Actor;
-
-/// Bytes that are looked at to tell the format.
-const PEEK_BYTES: usize = 64 << 10;
+use feed::Feed;
+pub use feed::Sink;
+pub use independent::take_apart;
+use source::Source;
 
 /// A file format for histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -68,6 +83,16 @@ impl InputFormat {
             Self::JepsenLog => Some(ModelKind::CasRegister),
             Self::PorcupineKv => Some(ModelKind::KeyValue),
         }
+    }
+
+    /// By its convention: see [`rashomon_checker::check::CheckOptions::failed_cas_observed`].
+    pub fn failed_cas_observed(self) -> bool {
+        self == Self::JepsenLog
+    }
+
+    /// By its convention: see [`History::nil_reads_unknown`].
+    pub fn nil_reads_unknown(self) -> bool {
+        matches!(self, Self::Edn | Self::PorcupineKv)
     }
 
     /// The value that registers start with where nothing else is said.
@@ -103,15 +128,16 @@ pub struct LoadedHistory {
 }
 
 impl LoadedHistory {
-    fn new(format: InputFormat, read: ReadEvents) -> Self {
+    fn new(events: Vec<Event>, lines: Vec<u64>, summary: StreamSummary) -> Self {
+        let format = summary.format;
         Self {
-            events: read.events,
-            lines: read.lines,
+            events,
+            lines,
             format,
-            warnings: read.warnings,
-            passed_over: read.passed_over,
-            failed_cas_observed: format == InputFormat::JepsenLog,
-            nil_reads_unknown: matches!(format, InputFormat::Edn | InputFormat::PorcupineKv),
+            warnings: summary.warnings,
+            passed_over: summary.passed_over,
+            failed_cas_observed: format.failed_cas_observed(),
+            nil_reads_unknown: format.nil_reads_unknown(),
             model_hint: format.model(),
             initial: format.initial(),
         }
@@ -169,65 +195,126 @@ impl LoadedHistory {
     }
 }
 
-/// What the readers of the formats hand over.
-#[derive(Debug, Default)]
-struct ReadEvents {
-    events: Vec<Event>,
-    lines: Vec<u64>,
-    warnings: Vec<String>,
-    passed_over: u64,
-}
-
-impl ReadEvents {
-    /// Appends an event; its index is its position.
-    fn push(&mut self, mut event: Event, line: u64) {
-        event.index = self.events.len() as u64;
-        self.events.push(event);
-        self.lines.push(line);
-    }
-
-    /// Appends what `event` makes of a client's event, and passes over what is nobody's.
-    fn push_of(
-        &mut self,
-        actor: Actor,
-        line: u64,
-        event: impl FnOnce(ProcessId) -> Result<Event, Flaw>,
-    ) -> Result<(), Flaw> {
-        match actor {
-            Actor::Client(process) => self.push(event(process)?, line),
-            Actor::Nobody => self.passed_over += 1,
-        }
-        Ok(())
-    }
+/// What there is to say about a history that was streamed.
+#[derive(Debug, Clone)]
+pub struct StreamSummary {
+    /// What it was read as.
+    pub format: InputFormat,
+    /// Events that were given to the sink.
+    pub events: u64,
+    /// Events that are nobody's operations (the nemesis's), which were passed over.
+    pub passed_over: u64,
+    /// What a person should know, one sentence each.
+    pub warnings: Vec<String>,
+    /// Whether the sink wanted no more; then the rest was not looked at.
+    pub stopped: bool,
 }
 
 /// Reads a history. Without a format, the content tells.
 pub fn read_history(path: &Path, format: Option<InputFormat>) -> Result<LoadedHistory, CodecError> {
-    let unreadable = |source| CodecError::Unreadable { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
-    let input = BufReader::with_capacity(PEEK_BYTES, file);
-    read_from(input, format).map_err(|flaw| flaw.in_file(path))
+    collect(|sink| stream(path, format, sink))
 }
 
-fn read_from(mut input: impl BufRead, format: Option<InputFormat>) -> Result<LoadedHistory, Flaw> {
-    let start = input.fill_buf()?;
-    if start.iter().all(u8::is_ascii_whitespace) && start.len() < PEEK_BYTES {
-        let format = format.unwrap_or(InputFormat::Jsonl);
-        return Ok(LoadedHistory::new(format, ReadEvents::default()));
-    }
+/// Reads a history event by event, in memory that does not grow with it. The events before a mistake were given by the
+/// time that it is found.
+pub fn stream(
+    path: &Path,
+    format: Option<InputFormat>,
+    sink: Sink<'_>,
+) -> Result<StreamSummary, CodecError> {
+    let file = File::open(path)
+        .map_err(|source| CodecError::Unreadable { path: path.to_owned(), source })?;
+    stream_from(file, path, format, sink)
+}
+
+/// [`stream`] of what is not a file, or is open already. `name` is for the errors.
+pub fn stream_from(
+    input: impl Read,
+    name: &Path,
+    format: Option<InputFormat>,
+    sink: Sink<'_>,
+) -> Result<StreamSummary, CodecError> {
+    give_all(input, format, sink).map_err(|flaw| flaw.in_file(name))
+}
+
+/// All the events that a stream gives.
+fn collect(
+    stream: impl FnOnce(Sink<'_>) -> Result<StreamSummary, CodecError>,
+) -> Result<LoadedHistory, CodecError> {
+    let (mut events, mut lines) = (Vec::new(), Vec::new());
+    let summary = stream(&mut |event, line| {
+        events.push(feed::owned(event, events.len() as u64));
+        lines.push(line);
+        ControlFlow::Continue(())
+    })?;
+    Ok(LoadedHistory::new(events, lines, summary))
+}
+
+fn give_all(
+    input: impl Read,
+    format: Option<InputFormat>,
+    sink: Sink<'_>,
+) -> Result<StreamSummary, Flaw> {
+    let mut source = Source::open(input).map_err(|error| while_reading(error, 1))?;
+    let start = source.start();
+    let nothing = start.iter().all(u8::is_ascii_whitespace) && start.len() < source::PEEK_BYTES;
     let format = match format {
         Some(format) => format,
+        None if nothing => InputFormat::Jsonl,
         None => detect::format_of(start)?,
     };
-    let mut read = match format {
-        InputFormat::Jsonl => jsonl::read(input)?,
-        InputFormat::Edn | InputFormat::PorcupineKv => maps::read(input)?,
-        InputFormat::JepsenLog => jepsen_log::read(input)?,
-    };
-    if read.events.is_empty() && read.passed_over > 0 {
-        read.warnings.push("the file holds no operations, only what the nemesis did".to_owned());
+    let mut feed = Feed::new(sink);
+    if !nothing {
+        let read = read_as(format, &mut source, &mut feed);
+        read.map_err(|flaw| cut_off(flaw, source.torn(), feed.line()))?;
     }
-    Ok(LoadedHistory::new(format, read))
+    if let Some(packing) = source.torn().filter(|_| !feed.stopped()) {
+        feed.warn(format!("the {packing} file ends early; what could be unpacked was read"));
+    }
+    if feed.events() == 0 && feed.passed_over() > 0 {
+        feed.warn("the file holds no operations, only what the nemesis did".to_owned());
+    }
+    Ok(StreamSummary {
+        format,
+        events: feed.events(),
+        passed_over: feed.passed_over(),
+        stopped: feed.stopped(),
+        warnings: feed.warnings,
+    })
+}
+
+fn read_as(format: InputFormat, source: &mut Source<'_>, feed: &mut Feed<'_>) -> Result<(), Flaw> {
+    match format {
+        InputFormat::Jsonl => jsonl::read(source.input(), feed),
+        InputFormat::Edn | InputFormat::PorcupineKv => maps::read(source.input(), feed),
+        InputFormat::JepsenLog => jepsen_log::read(source.input(), feed),
+    }
+}
+
+/// A mistake at the end of a packed file that ends early is not the writer's.
+fn cut_off(flaw: Flaw, torn: Option<&str>, line: u64) -> Flaw {
+    match (flaw, torn) {
+        (Flaw::At { line, column, reason }, Some(packing)) => {
+            let reason = format!("{reason} (the {packing} file ends early)");
+            Flaw::At { line, column, reason }
+        }
+        (Flaw::Io(error), _) => while_reading(error, line),
+        (flaw, _) => flaw,
+    }
+}
+
+/// Damage in packed data has a place in the text: `line` is the last that was good.
+fn while_reading(error: io::Error, line: u64) -> Flaw {
+    if error.kind() == io::ErrorKind::InvalidData {
+        return Flaw::at(line.max(1), format!("after this line, {error}"));
+    }
+    Flaw::Io(error)
+}
+
+/// Whether each of the two readers of maps understands the one that the bytes begin with. Panics if they differ.
+#[cfg(fuzzing)]
+pub fn edn_readers_agree(bytes: &[u8]) -> [bool; 2] {
+    maps::agree(bytes)
 }
 
 #[cfg(test)]

@@ -282,6 +282,31 @@ mod check {
     }
 
     #[test]
+    fn a_failed_cas_is_an_observation_where_that_is_asked_for() {
+        let lines = [
+            line(0, 0, "invoke", "write", "1"),
+            line(1, 0, "ok", "write", "1"),
+            line(2, 0, "invoke", "cas", "[1,2]"),
+            line(3, 0, "fail", "cas", "[1,2]"),
+        ]
+        .concat();
+        assert_eq!(code(&check_named("h.jsonl", &lines, &[])), 0);
+        let strict = check_named("h.jsonl", &lines, &["--strict-fail"]);
+        assert_eq!(code(&strict), 1, "{strict:?}");
+    }
+
+    #[test]
+    fn what_a_read_of_nil_says_can_be_told() {
+        let lines = history(1).replace(
+            "\"read\",\"key\":\"k1\",\"value\":1",
+            "\"read\",\"key\":\"k1\",\"value\":null",
+        );
+        assert_eq!(code(&check_named("h.jsonl", &lines, &[])), 1);
+        assert_eq!(code(&check_named("h.jsonl", &lines, &["--nil-reads", "unknown"])), 0);
+        assert_eq!(code(&check_named("h.jsonl", &lines, &["--nil-reads", "absent"])), 1);
+    }
+
+    #[test]
     fn a_key_cannot_write_lines_of_its_own() {
         let forged = history(2).replace("\"k1\"", r#""k\nfake.jsonl: valid\u001b[2K""#);
         let output = check(&forged);

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Value;
 use crate::check::{Job, ModelKind};
-use crate::history::Op;
+use crate::history::{Op, ProcessId};
+
+use super::revisions::Versioned;
 
 /// An object while an order is replayed.
 pub(super) struct State {
@@ -22,7 +24,20 @@ enum Held {
     Set(BTreeSet<Value>),
     Lock(bool),
     Registers(BTreeMap<Value, Value>),
-    Elements(Vec<Value>),
+    /// Of a queue, a stack or a priority queue, in the order in which they came.
+    Box(Vec<Value>),
+    Elements(BTreeSet<Value>),
+    Owned(Owned),
+    Count(i128),
+    Versioned(Versioned),
+}
+
+/// A lock with an owner.
+#[derive(Default)]
+struct Owned {
+    holder: Option<ProcessId>,
+    /// The greatest token; of one that was not told, the least that it can be.
+    token: Option<i64>,
 }
 
 impl State {
@@ -36,8 +51,12 @@ impl State {
             ModelKind::Mutex => Held::Lock(false),
             ModelKind::MultiRegister => Held::Registers(BTreeMap::new()),
             ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
-                Held::Elements(Vec::new())
+                Held::Box(Vec::new())
             }
+            ModelKind::ElementSet => Held::Elements(BTreeSet::new()),
+            ModelKind::OwnedMutex | ModelKind::FencedMutex => Held::Owned(Owned::default()),
+            ModelKind::Counter => Held::Count(initial.as_int().unwrap_or(0).into()),
+            ModelKind::VersionedRegister => Held::Versioned(Versioned::default()),
         };
         Self {
             model: job.model,
@@ -103,7 +122,7 @@ impl State {
                 true
             }
             (Held::List(held), "read") => unknown || answer.as_list().unwrap_or(&[]) == held,
-            (Held::List(held), _) | (Held::Elements(held), "enqueue" | "push" | "insert") => {
+            (Held::List(held), _) | (Held::Box(held), "enqueue" | "push" | "insert") => {
                 held.push(input.into_owned());
                 true
             }
@@ -120,10 +139,24 @@ impl State {
                 let acquires = f == "acquire";
                 std::mem::replace(held, acquires) != acquires
             }
-            (Held::Elements(held), f) => {
+            (Held::Box(held), f) => {
                 let next = take(held, f);
                 op.is_info() || next == *answer
             }
+            (Held::Elements(held), f) => element(held, f, input.into_owned(), &answer),
+            (Held::Owned(held), f) => {
+                let fenced = self.model == ModelKind::FencedMutex;
+                held.step(f, op.process(), answer.as_int().filter(|_| fenced))
+            }
+            (Held::Count(held), "read") => {
+                unknown || answer.as_int().is_some_and(|answer| i128::from(answer) == *held)
+            }
+            (Held::Count(held), f) => {
+                *held += i128::from(input.as_int().unwrap_or(1));
+                let told = answer.as_int().filter(|_| f == "add-and-get");
+                told.is_none_or(|told| i128::from(told) == *held)
+            }
+            (Held::Versioned(held), _) => held.step(op, unknown),
             (Held::Registers(held), _) => {
                 let steps = if op.is_ok() { answer } else { input };
                 let steps = steps.as_list().unwrap_or(&[]);
@@ -143,6 +176,27 @@ fn take(held: &mut Vec<Value>, f: &str) -> Value {
         _ => (0..held.len()).min_by_key(|at| &held[*at]),
     };
     at.filter(|at| *at < held.len()).map(|at| held.remove(at)).unwrap_or_default()
+}
+
+impl Owned {
+    fn step(&mut self, f: &str, process: ProcessId, token: Option<i64>) -> bool {
+        if f == "release" {
+            return self.holder.take() == Some(process);
+        }
+        let grows = token.is_none_or(|token| self.token.is_none_or(|last| token > last));
+        let least = self.token.map_or(i64::MIN, |last| last.saturating_add(1));
+        self.token = Some(token.unwrap_or(least));
+        self.holder.replace(process).is_none() && grows
+    }
+}
+
+fn element(held: &mut BTreeSet<Value>, f: &str, element: Value, answer: &Value) -> bool {
+    let result = match f {
+        "add" => held.insert(element),
+        "remove" => held.remove(&element),
+        _ => held.contains(&element),
+    };
+    !matches!(answer, Value::Bool(told) if *told != result)
 }
 
 /// One step of a transaction. `rules` are whether reads are answered, whether those of nil are, and the initial value.

@@ -1,5 +1,7 @@
 //! Registers for their decider: operations straight from the records of a history, values as small numbers.
 
+use std::borrow::Cow;
+
 use rustc_hash::FxHashMap;
 
 use crate::Value;
@@ -27,29 +29,7 @@ pub(super) fn decide(job: &Job<'_>, part: Part<'_>) -> Result<Decision, Flaw> {
         return Ok(Decision::Inapplicable("a compare-and-set was observed to fail"));
     }
     view.numbers = Numbers::choose(&view, &survey);
-    let completions = completions(job, part);
-    Ok(cell::decide(&view, &completions, view.numbers.count()))
-}
-
-/// Completed operations of the part, by completion.
-fn completions(job: &Job<'_>, part: Part<'_>) -> Vec<u32> {
-    let records = &job.history.records;
-    let completed = part.ids.iter().enumerate().filter_map(|(index, id)| {
-        let record = &records[*id as usize];
-        (record.ending == Ending::Ok).then_some((record.ret, index as u32))
-    });
-    let events = job.history.events as usize;
-    if events > 8 * part.ids.len() {
-        let mut completed: Vec<(u32, u32)> = completed.collect();
-        completed.sort_unstable();
-        return completed.into_iter().map(|(_, index)| index).collect();
-    }
-    let mut by_position = vec![NEVER; events];
-    for (ret, index) in completed {
-        by_position[ret as usize] = index;
-    }
-    by_position.retain(|index| *index != NEVER);
-    by_position
+    Ok(cell::decide(&view, part.completions, view.numbers.count()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +49,8 @@ enum Word {
 }
 
 struct View<'a> {
-    records: &'a [Record],
+    /// Those of the part alone.
+    records: Cow<'a, [Record]>,
     values: &'a Values,
     ids: &'a [u32],
     /// By number of the function.
@@ -105,7 +86,12 @@ impl<'a> View<'a> {
             _ => Function::Other,
         });
         Self {
-            records: &history.records,
+            records: if part.ids.len() == history.records.len() {
+                Cow::Borrowed(&history.records)
+            } else {
+                // Gathered once, as they are looked at several times.
+                part.ids.iter().map(|id| history.records[*id as usize]).collect()
+            },
             values: &history.values,
             ids: part.ids,
             functions: functions.collect(),
@@ -117,8 +103,8 @@ impl<'a> View<'a> {
         }
     }
 
-    fn record(&self, index: u32) -> &'a Record {
-        &self.records[self.ids[index as usize] as usize]
+    fn record(&self, index: u32) -> &Record {
+        &self.records[index as usize]
     }
 
     /// What an operation says about the register, if it says anything.
@@ -276,6 +262,7 @@ impl Numbers {
 
     fn words(view: &View<'_>) -> Self {
         let mut numbers = FxHashMap::default();
+        numbers.reserve(view.ids.len() / 2);
         numbers.extend(view.values.find(&view.initial).map(|word| (word, 0)));
         // The initial value has number 0 even if it never occurs.
         let mut next = 1;

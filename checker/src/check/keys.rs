@@ -42,7 +42,7 @@ impl<O: Object> Key<O> {
             let ret = op.ret().unwrap_or(u64::MAX);
             ops.push(KeyOp { id: op.id(), call: op.call(), ret, meaning });
         }
-        let name = Part { key, ids }.name(job).map(str::to_owned);
+        let name = Part { key, ids, completions: &[] }.name(job).map(str::to_owned);
         Ok(Self { name, ops, object })
     }
 }
@@ -220,11 +220,9 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         let job = self.court.job;
         if job.options.certify
             && let Some(order) = order
+            && let Err(flaw) = certificate::replay(job, part.ids, &order)
         {
-            let order = order.into_iter().map(|index| OpId(part.ids[index as usize] as usize));
-            if let Err(flaw) = certificate::replay(job, part.ids, order) {
-                return Verdict::Wrong(flaw);
-            }
+            return Verdict::Wrong(flaw);
         }
         Verdict::Valid { configurations }
     }

@@ -4,6 +4,7 @@
 //! wrote, one whose write failed, a newer write that had completed, an older answer that had been newer, and last that
 //! no order exists. One file for each kind of model.
 
+mod answers;
 mod cell;
 mod containers;
 mod lists;
@@ -12,7 +13,7 @@ mod texts;
 
 use crate::Value;
 use crate::check::{Job, ModelKind};
-use crate::counterexample::words::{answered, clip, deed, object, takes, took, who};
+use crate::counterexample::words::{answer, answered, clip, deed, object, short, takes, took, who};
 use crate::history::{Op, OpId, Operation, Outcome};
 
 /// The case.
@@ -87,11 +88,12 @@ pub(super) fn explain(
         ModelKind::Register | ModelKind::CasRegister => cell::find(&evidence),
         ModelKind::AppendList | ModelKind::Set => lists::find(&evidence),
         ModelKind::KeyValue => texts::find(&evidence),
-        ModelKind::Mutex => locks::find(&evidence),
-        ModelKind::MultiRegister => None,
         ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
             containers::find(&evidence)
         }
+        ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::FencedMutex => locks::find(&evidence),
+        ModelKind::ElementSet | ModelKind::VersionedRegister => answers::find(&evidence),
+        ModelKind::MultiRegister | ModelKind::Counter => None,
     };
     let found = found.unwrap_or_else(|| evidence.no_order());
     Story {
@@ -132,6 +134,17 @@ impl<'a> Evidence<'a> {
                 who(self.blocked),
                 clip(&crate::counterexample::words::answer(self.blocked).to_string())
             ),
+            _ if !matches!(answer(self.blocked), Value::Nil)
+                && *answer(self.blocked) != self.blocked.input =>
+            {
+                let answer = short(answer(self.blocked));
+                format!(
+                    "{}'s {}{} answered {answer}",
+                    who(self.blocked),
+                    deed(self.blocked),
+                    on(self)
+                )
+            }
             _ => format!("{}'s {}{} completed", who(self.blocked), deed(self.blocked), on(self)),
         };
         Finding {
@@ -155,31 +168,7 @@ fn on(evidence: &Evidence<'_>) -> String {
 /// What the blocked operation would have needed, and what there was.
 fn why(evidence: &Evidence<'_>, stuck: &[String]) -> String {
     let blocked = evidence.blocked;
-    let need = match (evidence.job.model, blocked.f.as_str()) {
-        (ModelKind::Mutex, "acquire") => "the lock must be free".to_owned(),
-        (ModelKind::Mutex, _) => "the lock must be held".to_owned(),
-        (ModelKind::MultiRegister, _) => "all its reads must hold together".to_owned(),
-        (_, f) if takes(f) => container_need(blocked),
-        (_, "cas") => match cell::from_of(blocked) {
-            Some(from) if matches!(blocked.outcome, Outcome::Fail(_)) => {
-                format!("the value must differ from {}", clip(&from.to_string()))
-            }
-            Some(from) => format!("the value must be {}", clip(&from.to_string())),
-            None => "the value must be the expected one".to_owned(),
-        },
-        (ModelKind::Set, _) => {
-            format!(
-                "the elements must be {}",
-                clip(&crate::counterexample::words::answer(blocked).to_string())
-            )
-        }
-        _ => {
-            format!(
-                "the value must be {}",
-                clip(&crate::counterexample::words::answer(blocked).to_string())
-            )
-        }
-    };
+    let need = need(evidence);
     let met = match stuck {
         [] => "no order of the other operations shown allows that".to_owned(),
         [one] => format!("in every order of the other operations shown it is {}", clip(one)),
@@ -195,14 +184,42 @@ fn why(evidence: &Evidence<'_>, stuck: &[String]) -> String {
     )
 }
 
-/// What a take needs of its queue, stack or priority queue.
-fn container_need(blocked: &Operation) -> String {
-    let element = crate::counterexample::words::answer(blocked);
-    let place = match blocked.f.as_str() {
-        _ if element.is_nil() => return "nothing must be there".to_owned(),
-        "dequeue" => "the oldest element",
-        "pop" => "the newest element",
-        _ => "the least element",
-    };
-    format!("{} must be {place} of those there", clip(&element.to_string()))
+/// What the blocked operation would have needed.
+fn need(evidence: &Evidence<'_>) -> String {
+    let blocked = evidence.blocked;
+    let said = short(answer(blocked));
+    match (evidence.job.model, blocked.f.as_str()) {
+        (ModelKind::Mutex | ModelKind::OwnedMutex, "acquire") => "the lock must be free".to_owned(),
+        (ModelKind::FencedMutex, "acquire") => {
+            format!("the lock must be free and every earlier token less than {said}")
+        }
+        (ModelKind::Mutex, _) => "the lock must be held".to_owned(),
+        (ModelKind::OwnedMutex | ModelKind::FencedMutex, _) => {
+            format!("the lock must be held by {}", who(blocked))
+        }
+        (ModelKind::MultiRegister, _) => "all its reads must hold together".to_owned(),
+        (ModelKind::VersionedRegister, "get") => format!("the key must hold {said}"),
+        (ModelKind::VersionedRegister, _) => format!("its answer must be {said}"),
+        (ModelKind::Counter, "add-and-get") => format!("the value must become {said}"),
+        (ModelKind::ElementSet, _) => {
+            let inside = answers::found_inside(blocked) == Some(true);
+            let relation = if inside { "in" } else { "absent from" };
+            format!("{} must be {relation} the set", short(&blocked.input))
+        }
+        (_, f) if takes(f) => match f {
+            _ if answer(blocked).is_nil() => "nothing must be there".to_owned(),
+            "dequeue" => format!("{said} must be the oldest element of those there"),
+            "pop" => format!("{said} must be the newest element of those there"),
+            _ => format!("{said} must be the least element of those there"),
+        },
+        (_, "cas") => match cell::from_of(blocked) {
+            Some(from) if matches!(blocked.outcome, Outcome::Fail(_)) => {
+                format!("the value must differ from {}", short(from))
+            }
+            Some(from) => format!("the value must be {}", short(from)),
+            None => "the value must be the expected one".to_owned(),
+        },
+        (ModelKind::Set, _) => format!("the elements must be {said}"),
+        _ => format!("the value must be {said}"),
+    }
 }

@@ -38,6 +38,9 @@ const PAIRS_TRIED_MAX: usize = 64;
 /// Operations that are first tried by themselves.
 const LATEST_MIN: usize = 8;
 
+/// Models whose operations carry no values that tell which of them belong together.
+const LOCKS: [ModelKind; 3] = [ModelKind::Mutex, ModelKind::OwnedMutex, ModelKind::FencedMutex];
+
 /// What is left.
 pub(super) struct Core {
     /// Indices of the operations, in order of invocation.
@@ -166,7 +169,7 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
 
     /// Adds the partners of fresh operations, and theirs.
     fn add_partners(&self, staying: &mut FxHashSet<usize>, fresh: &mut Vec<usize>) {
-        let is_lock = self.scene.job.model == ModelKind::Mutex;
+        let is_lock = LOCKS.contains(&self.scene.job.model);
         let mut at = 0;
         while at < fresh.len() {
             let alone = is_lock && fresh[at] == self.scene.blocked;
@@ -300,7 +303,7 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
 /// A lock's operations carry no values, so that nothing tells which release a later acquire needed. They go in pairs:
 /// an acquire with the same process's next release.
 fn partners<O: Object>(scene: &Scene<'_, O>) -> Vec<Option<usize>> {
-    if scene.job.model != ModelKind::Mutex {
+    if !LOCKS.contains(&scene.job.model) {
         return rings(scene);
     }
     let mut partners = vec![None; scene.key.ops.len()];

@@ -35,7 +35,10 @@ pub(super) fn deed(operation: &Operation) -> String {
         ("cas", Value::List(pair)) if pair.len() == 2 => {
             format!("cas from {} to {}", short(&pair[0]), short(&pair[1]))
         }
-        (f @ ("read" | "get" | "acquire" | "release" | "delete"), _) => f.to_owned(),
+        ("cas-revision", Value::List(pair)) if pair.len() == 2 => {
+            format!("cas from revision {} to {}", short(&pair[0]), short(&pair[1]))
+        }
+        (f @ ("read" | "get" | "acquire" | "release" | "delete" | "increment"), _) => f.to_owned(),
         (f, _) if takes(f) => f.to_owned(),
         (f, input) => format!("{f} of {}", short(input)),
     }

@@ -51,6 +51,7 @@
 //! Gibbons, Korach: *Testing shared memories* (SIAM J. Comput. 1997) for reads with a known writer; the zones are those of
 //! Golab, Li and Shah (PODC 2011). Chains, unknown outcomes and the single pass are worked out here.
 
+mod forget;
 mod order;
 
 use super::{Decision, NEVER, Refutation, Rule, Timed};
@@ -60,6 +61,9 @@ const NONE: u32 = u32::MAX;
 
 /// Its chain is being followed.
 const VISITED: u32 = u32::MAX - 1;
+
+/// Whatever still completed for it would be a violation.
+const LOST: u32 = u32::MAX - 2;
 
 /// What was done to the register. Values are numbers; 0 is the initial value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,24 +87,43 @@ impl CellOp {
     }
 }
 
-/// A value, with its place in its chain. Positions are one higher than in the history, so that 0 is before everything.
+/// A value. Positions are one higher than in the history, so that 0 is before everything.
 #[derive(Debug, Clone, Copy)]
 struct Cluster {
     /// The operation that writes it, and its invocation; 0 of the initial value.
     writer: u32,
     call: u32,
+    /// Number of its block, once an operation that concerns it completed.
+    block: u32,
+}
+
+/// The place of a value in its chain. Only there if there are compare-and-sets.
+#[derive(Debug, Clone, Copy)]
+struct Link {
     /// The value that its writer expects, if it is a compare-and-set.
     from: u32,
     /// The value that a compare-and-set put in its place.
     next: u32,
-    /// Number of its block, once an operation that concerns it completed.
-    block: u32,
     /// Its first completion, or NEVER, and whose.
     f: u32,
     f_op: u32,
     /// The first completion of a value further on in the chain, and whose.
     limit: u32,
     limit_op: u32,
+    /// How many compare-and-sets that may yet take effect expect it.
+    expected: u32,
+}
+
+impl Link {
+    const NONE: Self = Self {
+        from: NONE,
+        next: NONE,
+        f: NEVER,
+        f_op: NONE,
+        limit: NEVER,
+        limit_op: NONE,
+        expected: 0,
+    };
 }
 
 /// See the module's doc.
@@ -130,7 +153,12 @@ pub(crate) struct Conflict {
 #[derive(Debug)]
 pub(crate) struct Machine {
     clusters: Vec<Cluster>,
+    /// By value; empty as long as there is no compare-and-set.
+    links: Vec<Link>,
+    /// In order of `f`; the first has number `forgotten`.
     blocks: Vec<Block>,
+    /// How many blocks were forgotten.
+    forgotten: u32,
     path: Vec<u32>,
     #[cfg(test)]
     sabotage: Option<Sabotage>,
@@ -156,23 +184,15 @@ pub(crate) enum Sabotage {
 impl Machine {
     /// For so many values, of which 0 is there from the start.
     pub(crate) fn new(values: usize) -> Self {
-        let unwritten = Cluster {
-            writer: NONE,
-            call: NEVER,
-            from: NONE,
-            next: NONE,
-            block: NONE,
-            f: NEVER,
-            f_op: NONE,
-            limit: NEVER,
-            limit_op: NONE,
-        };
+        let unwritten = Cluster { writer: NONE, call: NEVER, block: NONE };
         let mut clusters = vec![unwritten; values.max(1)];
-        clusters[0] = Cluster { call: 0, block: 0, f: 0, ..unwritten };
+        clusters[0] = Cluster { call: 0, block: 0, ..unwritten };
         let initial = Block { f: 0, s: 0, root: 0, scan: 1, cover: NONE, f_op: NONE, s_op: NONE };
         Self {
             clusters,
+            links: Vec::new(),
             blocks: vec![initial],
+            forgotten: 0,
             path: Vec::new(),
             #[cfg(test)]
             sabotage: None,
@@ -180,18 +200,42 @@ impl Machine {
     }
 
     /// An operation that may write a value is invoked. False if the value has a writer already.
+    #[inline]
     pub(crate) fn invoke(&mut self, op: u32, call: u32, what: CellOp) -> bool {
         let Some(value) = what.leaves() else { return true };
-        let from = if let CellOp::Cas(from, _) = what { from } else { NONE };
         let cluster = &mut self.clusters[value as usize];
-        let first = cluster.call == NEVER;
-        if first {
-            (cluster.writer, cluster.call, cluster.from) = (op, call + 1, from);
+        if cluster.call != NEVER {
+            return false;
         }
-        first
+        (cluster.writer, cluster.call) = (op, call + 1);
+        if let CellOp::Cas(from, _) = what {
+            self.link(value, from);
+        }
+        true
+    }
+
+    fn link(&mut self, value: u32, from: u32) {
+        if self.links.is_empty() {
+            self.links = vec![Link::NONE; self.clusters.len()];
+            // The initial value completed before everything, unless it is forgotten and its number is another's.
+            if self.clusters[0].call == 0 {
+                self.links[0].f = 0;
+            }
+        }
+        self.links[value as usize].from = from;
+        self.links[from as usize].expected += 1;
+    }
+
+    fn from(&self, value: u32) -> u32 {
+        self.links.get(value as usize).map_or(NONE, |link| link.from)
+    }
+
+    fn next(&self, value: u32) -> u32 {
+        self.links.get(value as usize).map_or(NONE, |link| link.next)
     }
 
     /// An operation took effect and completes.
+    #[inline]
     pub(crate) fn complete(
         &mut self,
         op: u32,
@@ -203,17 +247,17 @@ impl Machine {
         let value = match what {
             CellOp::Read(value) | CellOp::Write(value) | CellOp::Cas(_, value) => value,
         };
-        let cluster = &self.clusters[value as usize];
-        if cluster.block == NONE {
+        let block = self.clusters[value as usize].block;
+        if block == NONE {
             return self.begin(op, call, ret, value);
         }
-        let block = cluster.block;
-        if call > cluster.limit && !self.breaks(Sabotage::Rank) {
-            let other = cluster.limit_op;
-            return Err(self.rank(value, op, other));
-        }
-        if cluster.f == NEVER {
-            self.first_completion(value, op, ret);
+        if let Some(link) = self.links.get(value as usize) {
+            if call > link.limit && !self.breaks(Sabotage::Rank) {
+                return Err(self.rank(value, op, link.limit_op));
+            }
+            if link.f == NEVER {
+                self.first_completion(value, op, ret);
+            }
         }
         self.extend(block, op, call)
     }
@@ -225,45 +269,48 @@ impl Machine {
         let mut latest = (call, op);
         while self.clusters[at as usize].block == NONE {
             let cluster = &mut self.clusters[at as usize];
-            // Nobody writes it, or only later, or only by replacing itself: seen from nowhere.
-            if cluster.call > ret && !self.breaks(Sabotage::Nowhere) {
-                return Err(self.nowhere(op));
-            }
-            let cluster = &mut self.clusters[at as usize];
+            let written = cluster.call;
             cluster.block = VISITED;
-            if cluster.call > latest.0
-                && cluster.call != NEVER
-                && !self.breaks(Sabotage::PendingWriters)
-            {
-                latest = (self.clusters[at as usize].call, self.clusters[at as usize].writer);
-            }
+            let writer = cluster.writer;
             self.path.push(at);
-            let from = self.clusters[at as usize].from;
+            // Nobody writes it, or only later: seen from nowhere.
+            if written > ret && !self.breaks(Sabotage::Nowhere) {
+                return Err(self.nowhere(op, ret));
+            }
+            let counts = written != NEVER && !self.breaks(Sabotage::PendingWriters);
+            if written > latest.0 && counts {
+                latest = (written, writer);
+            }
+            let from = self.from(at);
             if from == NONE {
                 break;
             }
-            let before = &mut self.clusters[from as usize];
-            if before.next != NONE && before.next != at && !self.breaks(Sabotage::Twice) {
-                return Err(self.twice(op, from, at));
+            if self.next(from) != NONE && !self.breaks(Sabotage::Twice) {
+                return Err(self.twice(op, from));
             }
-            self.clusters[from as usize].next = at;
+            self.links[from as usize].next = at;
             at = from;
         }
-        let known = self.clusters[at as usize];
-        if known.block == VISITED && known.from != NONE {
-            return Err(self.nowhere(op));
+        let mut block = self.clusters[at as usize].block;
+        if block == LOST {
+            return Err(lost(op));
         }
-        let block =
-            if known.block == VISITED { self.open_block(at, op, latest, ret) } else { known.block };
-        for at in std::mem::take(&mut self.path) {
-            self.clusters[at as usize].block = block;
+        if block == VISITED && self.from(at) != NONE {
+            // A chain that bites its tail: no value of it was ever written without another.
+            return Err(self.nowhere(op, ret));
+        }
+        if block == VISITED {
+            block = self.open_block(at, op, latest, ret);
+        }
+        for at in &self.path {
+            self.clusters[*at as usize].block = block;
         }
         self.first_completion(value, op, ret);
         self.extend(block, latest.1, latest.0)
     }
 
     fn open_block(&mut self, root: u32, op: u32, latest: (u32, u32), ret: u32) -> u32 {
-        let number = self.blocks.len() as u32;
+        let number = self.forgotten + self.blocks.len() as u32;
         let (s, s_op) = latest;
         let scan = number + 1;
         self.blocks.push(Block { f: ret, s, root, scan, cover: NONE, f_op: op, s_op });
@@ -272,39 +319,50 @@ impl Machine {
 
     /// Notes the first completion of a value, for all values before it in the chain.
     fn first_completion(&mut self, value: u32, op: u32, ret: u32) {
-        let cluster = &mut self.clusters[value as usize];
-        (cluster.f, cluster.f_op) = (ret, op);
-        let mut at = self.clusters[value as usize].from;
-        while at != NONE && self.clusters[at as usize].limit == NEVER {
-            let cluster = &mut self.clusters[at as usize];
-            cluster.limit = ret;
-            cluster.limit_op = op;
-            at = cluster.from;
+        let Some(link) = self.links.get_mut(value as usize) else { return };
+        (link.f, link.f_op) = (ret, op);
+        let mut at = link.from;
+        while at != NONE && self.links[at as usize].limit == NEVER {
+            let link = &mut self.links[at as usize];
+            (link.limit, link.limit_op) = (ret, op);
+            at = link.from;
         }
+    }
+
+    fn block(&self, number: u32) -> Option<&Block> {
+        self.blocks.get(number.checked_sub(self.forgotten)? as usize)
+    }
+
+    fn block_mut(&mut self, number: u32) -> Option<&mut Block> {
+        self.blocks.get_mut(number.checked_sub(self.forgotten)? as usize)
     }
 
     /// An operation that was invoked at `call` belongs to the block.
     fn extend(&mut self, number: u32, op: u32, call: u32) -> Result<(), Conflict> {
-        let block = &mut self.blocks[number as usize];
+        let Some(block) = self.block_mut(number) else { return Err(lost(op)) };
         if call <= block.s {
             return Ok(());
         }
         (block.s, block.s_op) = (call, op);
         let (f, cover, mut scan) = (block.f, block.cover, block.scan);
-        if cover != NONE && self.blocks[cover as usize].f < call && !self.breaks(Sabotage::Cover) {
+        // A cover that was forgotten began before anything that still completes.
+        let covered = cover != NONE && self.block(cover).is_none_or(|cover| cover.f < call);
+        if covered && !self.breaks(Sabotage::Cover) {
             return Err(self.zones(number, cover));
         }
         if call < f || self.breaks(Sabotage::Zones) {
             return Ok(());
         }
-        while let Some(other) = self.blocks.get_mut(scan as usize).filter(|other| other.f < call) {
+        while let Some(other) = self.block_mut(scan).filter(|other| other.f < call) {
             if other.s > f {
                 return Err(self.zones(number, self.newest_conflict(number, scan)));
             }
             other.cover = number;
             scan += 1;
         }
-        self.blocks[number as usize].scan = scan;
+        if let Some(block) = self.block_mut(number) {
+            block.scan = scan;
+        }
         Ok(())
     }
 
@@ -319,55 +377,52 @@ impl Machine {
         false
     }
 
-    /// `op` rests on the values of the path, the last of which nobody wrote.
-    fn nowhere(&self, op: u32) -> Conflict {
+    /// `op` rests on the values of the path, the last of which nobody can have written.
+    fn nowhere(&self, op: u32, ret: u32) -> Conflict {
         let mut ops = vec![op];
-        ops.extend(self.path.iter().map(|value| self.clusters[*value as usize].writer));
+        let clusters = self.path.iter().map(|value| &self.clusters[*value as usize]);
+        ops.extend(clusters.filter(|cluster| cluster.call < ret).map(|cluster| cluster.writer));
         Conflict { rule: Rule::FromNowhere, ops: tidy(ops) }
     }
 
-    /// Two compare-and-sets replaced `from`: the one to `to`, and the one before.
-    fn twice(&self, op: u32, from: u32, to: u32) -> Conflict {
-        let before = self.clusters[from as usize].next;
-        let mut ops = vec![op, self.clusters[to as usize].writer];
-        ops.push(self.clusters[before as usize].writer);
+    /// Two compare-and-sets replaced `from`: the one on the path, and the one before.
+    fn twice(&self, op: u32, from: u32) -> Conflict {
+        let before = self.next(from);
+        let mut ops = vec![op, self.clusters[before as usize].writer];
         ops.extend(self.path.iter().map(|value| self.clusters[*value as usize].writer));
         ops.push(self.witness(before));
-        ops.extend(self.chain_to(from));
+        self.chain_to(from, &mut ops);
         Conflict { rule: Rule::Twice, ops: tidy(ops) }
     }
 
     /// `op` concerns `value`, and began after `other`, further on in the chain, had completed.
     fn rank(&self, value: u32, op: u32, other: u32) -> Conflict {
         let mut ops = vec![op, other];
-        ops.extend(self.chain_to(value));
+        self.chain_to(value, &mut ops);
+        let limit = self.links[value as usize].limit;
         // On to the value that the other one concerns.
-        let mut at = value;
-        loop {
-            at = self.clusters[at as usize].next;
-            if at == NONE {
-                break;
-            }
+        let mut at = self.next(value);
+        while at != NONE {
             ops.push(self.clusters[at as usize].writer);
-            if self.clusters[at as usize].f == self.clusters[value as usize].limit {
-                break;
-            }
+            let reached = self.links[at as usize].f == limit;
+            at = if reached { NONE } else { self.next(at) };
         }
         Conflict { rule: Rule::Rank, ops: tidy(ops) }
     }
 
     /// Of the blocks from `first` on that conflict with this one the last: the plainest to tell of.
     fn newest_conflict(&self, number: u32, first: u32) -> u32 {
-        let block = &self.blocks[number as usize];
-        let later = self.blocks[first as usize..].iter().take_while(|other| other.f < block.s);
-        let last = later.enumerate().filter(|(_, other)| other.s > block.f).last();
-        first + last.map_or(0, |(at, _)| at as u32)
+        let Some(block) = self.block(number) else { return first };
+        let numbers = (first..).map_while(|other| Some((other, self.block(other)?)));
+        let later = numbers.take_while(|(_, other)| other.f < block.s);
+        let last = later.filter(|(_, other)| other.s > block.f).last();
+        last.map_or(first, |(other, _)| other)
     }
 
     fn zones(&self, one: u32, other: u32) -> Conflict {
         let mut ops = Vec::new();
         for number in [one, other] {
-            let block = &self.blocks[number as usize];
+            let Some(block) = self.block(number) else { continue };
             ops.extend([block.f_op, block.s_op]);
             // All writers of the chain: what links the two operations, and what they stand on.
             let mut at = block.root;
@@ -377,15 +432,14 @@ impl Machine {
                 if writer == block.s_op {
                     ops.push(self.witness(at));
                 }
-                at = self.clusters[at as usize].next;
+                at = self.next(at);
             }
         }
         Conflict { rule: Rule::Zones, ops: tidy(ops) }
     }
 
     /// The writers of `value` and of those before it in its chain.
-    fn chain_to(&self, value: u32) -> Vec<u32> {
-        let mut ops = Vec::new();
+    fn chain_to(&self, value: u32, ops: &mut Vec<u32>) {
         let mut at = value;
         // A chain that bites its tail has no more values than there are.
         for _ in 0..self.clusters.len() {
@@ -393,16 +447,25 @@ impl Machine {
                 break;
             }
             ops.push(self.clusters[at as usize].writer);
-            at = self.clusters[at as usize].from;
+            at = self.from(at);
         }
-        ops
     }
 
     /// An operation that completed and proves that the value was there.
     fn witness(&self, value: u32) -> u32 {
-        let cluster = &self.clusters[value as usize];
-        if cluster.f == NEVER { cluster.limit_op } else { cluster.f_op }
+        match self.links.get(value as usize) {
+            Some(link) if link.f == NEVER => link.limit_op,
+            Some(link) => link.f_op,
+            None => {
+                self.block(self.clusters[value as usize].block).map_or(NONE, |block| block.f_op)
+            }
+        }
     }
+}
+
+/// What it concerns was forgotten, because whatever still completed for it would be a violation.
+fn lost(op: u32) -> Conflict {
+    Conflict { rule: Rule::Zones, ops: vec![op] }
 }
 
 /// Each operation once, in order; the initial value has no writer.

@@ -21,7 +21,7 @@ pub struct Builder {
 
 /// What a process is doing.
 #[derive(Debug, Clone, Copy)]
-enum Activity {
+pub(crate) enum Activity {
     Idle,
     Open(u32),
     /// Since the `info` at this position.
@@ -38,6 +38,7 @@ impl Builder {
     pub fn with_capacity(operations: usize) -> Self {
         let mut builder = Self::default();
         builder.history.records.reserve(operations);
+        builder.history.completions.reserve(operations);
         builder
     }
 
@@ -120,6 +121,9 @@ impl Builder {
             record.ret = position;
             record.ending = if kind == EventKind::Ok { Ending::Ok } else { Ending::Fail };
             record.output = history.values.pack(value);
+            if kind == EventKind::Ok {
+                history.completions.push(index);
+            }
             // As Knossos completes a history: what was written may become known only then.
             if kind == EventKind::Ok && record.input == Packed::NIL && echoes(f) {
                 record.input = record.output;
@@ -185,13 +189,13 @@ fn name_of(f: &str, key: Option<&str>) -> String {
 
 /// What every process is doing.
 #[derive(Debug, Default)]
-struct Activities {
+pub(crate) struct Activities {
     dense: Vec<Activity>,
     sparse: FxHashMap<ProcessId, Activity>,
 }
 
 impl Activities {
-    fn get(&self, process: ProcessId) -> Activity {
+    pub(crate) fn get(&self, process: ProcessId) -> Activity {
         let dense = usize::try_from(process.0).ok().filter(|number| *number < DENSE_PROCESSES);
         let known = match dense {
             Some(number) => self.dense.get(number),
@@ -200,7 +204,7 @@ impl Activities {
         known.copied().unwrap_or(Activity::Idle)
     }
 
-    fn set(&mut self, process: ProcessId, activity: Activity) {
+    pub(crate) fn set(&mut self, process: ProcessId, activity: Activity) {
         match usize::try_from(process.0).ok().filter(|number| *number < DENSE_PROCESSES) {
             Some(number) => {
                 if self.dense.len() <= number {

@@ -77,6 +77,8 @@ pub(crate) type Span = [u64; 2];
 #[derive(Debug, Clone, Default)]
 pub struct History {
     pub(crate) records: Vec<Record>,
+    /// Operations that took effect, by completion.
+    pub(crate) completions: Vec<u32>,
     /// By operation; empty if the history has no times.
     pub(crate) spans: Vec<Span>,
     /// See [`ProcessWord`].
@@ -159,6 +161,7 @@ impl History {
     /// Bytes held, roughly.
     pub fn bytes(&self) -> usize {
         self.records.capacity() * size_of::<Record>()
+            + self.completions.capacity() * size_of::<u32>()
             + self.spans.capacity() * size_of::<Span>()
             + self.values.bytes()
     }

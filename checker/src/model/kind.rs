@@ -6,7 +6,7 @@ use crate::check::ModelKind;
 
 impl ModelKind {
     /// Every model, in the order in which to list them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Register,
         Self::CasRegister,
         Self::KeyValue,
@@ -17,6 +17,11 @@ impl ModelKind {
         Self::FifoQueue,
         Self::Stack,
         Self::PriorityQueue,
+        Self::ElementSet,
+        Self::OwnedMutex,
+        Self::FencedMutex,
+        Self::Counter,
+        Self::VersionedRegister,
     ];
 
     /// Its name on the command line and in files.
@@ -32,6 +37,11 @@ impl ModelKind {
             Self::FifoQueue => "fifo-queue",
             Self::Stack => "stack",
             Self::PriorityQueue => "priority-queue",
+            Self::ElementSet => "element-set",
+            Self::OwnedMutex => "owned-mutex",
+            Self::FencedMutex => "fenced-mutex",
+            Self::Counter => "counter",
+            Self::VersionedRegister => "versioned-register",
         }
     }
 
@@ -48,6 +58,13 @@ impl ModelKind {
             Self::FifoQueue => "a queue: enqueue, dequeue the oldest element",
             Self::Stack => "a stack: push, pop the newest element",
             Self::PriorityQueue => "a priority queue of whole numbers: insert, delete-min",
+            Self::ElementSet => "a set by element: add, remove, contains, answering true or false",
+            Self::OwnedMutex => "a lock that only its holder releases: acquire, release",
+            Self::FencedMutex => "a lock whose acquire answers a growing fencing token; release",
+            Self::Counter => "a number: add, increment, add-and-get, read",
+            Self::VersionedRegister => {
+                "a key with revisions (etcd): get, put, cas, cas-revision, delete"
+            }
         }
     }
 
@@ -59,11 +76,14 @@ impl ModelKind {
             Self::KeyValue => &["get", "put", "append", "delete"],
             Self::Set => &["add", "read"],
             Self::AppendList => &["append", "read"],
-            Self::Mutex => &["acquire", "release"],
+            Self::Mutex | Self::OwnedMutex | Self::FencedMutex => &["acquire", "release"],
             Self::MultiRegister => &["txn"],
             Self::FifoQueue => &["enqueue", "dequeue"],
             Self::Stack => &["push", "pop"],
             Self::PriorityQueue => &["insert", "delete-min"],
+            Self::ElementSet => &["add", "remove", "contains"],
+            Self::Counter => &["read", "add", "increment", "add-and-get"],
+            Self::VersionedRegister => &["get", "put", "cas", "cas-revision", "delete"],
         }
     }
 

@@ -213,7 +213,7 @@ impl Object for Set {
 
 /// Sets of small numbers with shared subtrees. A tree of height 0 is one word; number 0 is the empty set of any height.
 #[derive(Debug, Default)]
-struct BitTree {
+pub(super) struct BitTree {
     height: u32,
     numbers: FxHashMap<Node, u32>,
     /// Node `n` is at `n - 1`.
@@ -227,10 +227,10 @@ enum Node {
 }
 
 impl BitTree {
-    const EMPTY: u32 = 0;
+    pub(super) const EMPTY: u32 = 0;
 
     /// Makes room for `members` numbers. Only before the first insertion: numbers of trees depend on the height.
-    fn fit(&mut self, members: usize) {
+    pub(super) fn fit(&mut self, members: usize) {
         let words = members.div_ceil(64).max(1);
         let height = words.next_power_of_two().trailing_zeros();
         assert!(
@@ -243,19 +243,24 @@ impl BitTree {
         }
     }
 
-    fn insert(&mut self, root: u32, member: u32) -> u32 {
-        self.insert_at(root, member, self.height)
+    pub(super) fn insert(&mut self, root: u32, member: u32) -> u32 {
+        self.with(root, member, true, self.height)
     }
 
-    /// As deep as the tree is high: 26 levels at most.
-    fn insert_at(&mut self, node: u32, member: u32, level: u32) -> u32 {
+    pub(super) fn remove(&mut self, root: u32, member: u32) -> u32 {
+        self.with(root, member, false, self.height)
+    }
+
+    /// The tree with or without a member. As deep as the tree is high: 26 levels at most.
+    fn with(&mut self, node: u32, member: u32, inside: bool, level: u32) -> u32 {
         if level == 0 {
             let word = match self.node(node) {
                 Some(Node::Word(word)) => word,
                 Some(Node::Pair(..)) => unreachable!("level 0 has words only"),
                 None => 0,
             };
-            return self.number(Node::Word(word | 1 << (member % 64)));
+            let bit = 1 << (member % 64);
+            return self.number(Node::Word(if inside { word | bit } else { word & !bit }));
         }
         let (mut left, mut right) = match self.node(node) {
             Some(Node::Pair(left, right)) => (left, right),
@@ -263,14 +268,14 @@ impl BitTree {
             None => (Self::EMPTY, Self::EMPTY),
         };
         if member >> (5 + level) & 1 == 0 {
-            left = self.insert_at(left, member, level - 1);
+            left = self.with(left, member, inside, level - 1);
         } else {
-            right = self.insert_at(right, member, level - 1);
+            right = self.with(right, member, inside, level - 1);
         }
         self.number(Node::Pair(left, right))
     }
 
-    fn contains(&self, root: u32, member: u32) -> bool {
+    pub(super) fn contains(&self, root: u32, member: u32) -> bool {
         let mut number = root;
         for level in (1..=self.height).rev() {
             let Some(Node::Pair(left, right)) = self.node(number) else { return false };
@@ -284,6 +289,9 @@ impl BitTree {
     }
 
     fn number(&mut self, node: Node) -> u32 {
+        if matches!(node, Node::Word(0) | Node::Pair(Self::EMPTY, Self::EMPTY)) {
+            return Self::EMPTY;
+        }
         if let Some(number) = self.numbers.get(&node) {
             return *number;
         }
@@ -294,7 +302,7 @@ impl BitTree {
     }
 
     /// The highest members, at most so many, from the highest down.
-    fn highest(&self, root: u32, members_max: usize) -> Vec<u32> {
+    pub(super) fn highest(&self, root: u32, members_max: usize) -> Vec<u32> {
         let mut members = Vec::new();
         let mut pending = vec![(root, self.height, 0)];
         while let Some((number, level, first)) =
@@ -316,7 +324,7 @@ impl BitTree {
         members
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.nodes.capacity() * size_of::<Node>() + table_bytes(&self.numbers)
     }
 }
@@ -339,6 +347,11 @@ mod tests {
         assert!([2, 62, 66, 501, 998].iter().all(|m| !tree.contains(forward, *m)));
         assert!(!tree.contains(BitTree::EMPTY, 0));
         assert_ne!(tree.insert(forward, 2), forward);
+        let more = tree.insert(forward, 2);
+        assert_eq!(tree.remove(more, 2), forward);
+        assert_eq!(tree.remove(forward, 2), forward);
+        let emptied = members.iter().fold(forward, |root, m| tree.remove(root, *m));
+        assert_eq!(emptied, BitTree::EMPTY);
         assert_eq!(tree.insert(forward, 64), forward);
     }
 }

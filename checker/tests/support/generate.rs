@@ -118,7 +118,9 @@ impl Simulation<'_> {
             "put" | "append" if self.shape.model == ModelKind::KeyValue => {
                 Value::Text(["", "a", "b", "ab"][self.random.below(4) as usize].to_owned())
             }
-            "write" | "append" | "add" | "enqueue" | "push" | "insert" => value,
+            "write" | "append" | "add" | "remove" | "contains" | "put" | "add-and-get"
+            | "enqueue" | "push" | "insert" => value,
+            "cas-revision" => Value::List(vec![int(self.random.below(5)), value]),
             "txn" => self.transaction(),
             _ => Value::Nil,
         };
@@ -267,6 +269,14 @@ fn effect(
             list.push(input.clone());
             store.insert(key, Value::List(list))
         }
+        (
+            ModelKind::ElementSet
+            | ModelKind::OwnedMutex
+            | ModelKind::FencedMutex
+            | ModelKind::Counter
+            | ModelKind::VersionedRegister,
+            _,
+        ) => return effect_with_answer(shape, store, open),
         (ModelKind::Register, f) => panic!("a register has no {f}"),
     };
     Ok(input)
@@ -280,6 +290,87 @@ fn next_out(model: ModelKind, held: &mut Vec<Value>) -> Value {
         _ => (0..held.len()).min_by_key(|at| held[*at].clone()).unwrap_or(0),
     };
     if at < held.len() { held.remove(at) } else { Value::Nil }
+}
+
+/// As [`effect`], of the models whose updates answer.
+fn effect_with_answer(
+    shape: &Shape,
+    store: &mut std::collections::BTreeMap<String, Value>,
+    open: &Open,
+) -> Result<Value, Value> {
+    let key = open.key.clone().unwrap_or_default();
+    let held = store.get(&key).cloned();
+    let list = held.as_ref().and_then(Value::as_list).unwrap_or(&[]).to_vec();
+    let input = open.input.clone();
+    match (shape.model, open.f) {
+        (ModelKind::ElementSet, f) => {
+            let inside = list.contains(&input);
+            let mut list = list;
+            list.retain(|element| f == "contains" || *element != input);
+            if f == "add" {
+                list.push(input);
+            }
+            store.insert(key, Value::List(list));
+            Ok(Value::Bool(inside != (f == "add")))
+        }
+        (ModelKind::OwnedMutex | ModelKind::FencedMutex, f) => {
+            let process = int(open.process);
+            let (holder, tokens) = (list.first(), list.len());
+            if if f == "acquire" {
+                holder.is_some_and(|holder| !holder.is_nil())
+            } else {
+                holder != Some(&process)
+            } {
+                return Err(input);
+            }
+            // The list is as long as the last token.
+            let mut list = vec![Value::Nil; tokens + usize::from(f == "acquire")];
+            if f == "acquire" {
+                list[0] = process;
+            }
+            let token = int(list.len() as u64);
+            store.insert(key, Value::List(list));
+            Ok(if shape.model == ModelKind::FencedMutex { token } else { input })
+        }
+        (ModelKind::Counter, f) => {
+            let held = held.as_ref().or(Some(&shape.initial)).and_then(Value::as_int).unwrap_or(0);
+            let delta = if f == "read" { 0 } else { input.as_int().unwrap_or(1) };
+            store.insert(key, Value::Int(held + delta));
+            let answers = matches!(f, "read" | "add-and-get");
+            Ok(if answers { Value::Int(held + delta) } else { input })
+        }
+        (ModelKind::VersionedRegister, f) => version(store, key, f, &list, &input),
+        (model, f) => panic!("{model} has no {f}"),
+    }
+}
+
+/// The value is what is there, its revision, and the revision of the store, which other keys change too.
+fn version(
+    store: &mut std::collections::BTreeMap<String, Value>,
+    key: String,
+    f: &str,
+    state: &[Value],
+    input: &Value,
+) -> Result<Value, Value> {
+    let [value, Value::Int(revision), Value::Int(at)] = state else {
+        let state = [Value::Nil, Value::Int(0), Value::Int(1)];
+        return version(store, key, f, &state, input);
+    };
+    let pair = input.as_list().unwrap_or(&[]);
+    let to = match f {
+        "get" => return Ok(Value::List(state[..2 + usize::from(at % 2 == 0)].to_vec())),
+        "delete" if value.is_nil() => return Ok(Value::List(state.to_vec())),
+        "delete" => Value::Nil,
+        "put" => input.clone(),
+        "cas" if pair[0] == *value => pair[1].clone(),
+        "cas-revision" if pair[0] == Value::Int(*revision) => pair[1].clone(),
+        _ => return Err(input.clone()),
+    };
+    let now = at + 1 + i64::from(at % 3 == 0);
+    let kept = if to.is_nil() { 0 } else { now };
+    let left = vec![to.clone(), Value::Int(kept), Value::Int(now)];
+    store.insert(key, Value::List(left));
+    Ok(Value::List(vec![to, Value::Int(now)]))
 }
 
 fn transact(

@@ -29,7 +29,8 @@ pub(crate) fn is_linearizable(history: &History, rules: &Rules) -> bool {
         .filter(|operation| match operation.outcome {
             Outcome::Ok(_) | Outcome::Info => true,
             Outcome::Fail(_) => {
-                rules.failed_cas_observed && operation.f == "cas" && operation.error.is_none()
+                let observed = rules.failed_cas_observed && rules.model == ModelKind::CasRegister;
+                observed && operation.f == "cas" && operation.error.is_none()
             }
         })
         .collect();
@@ -125,6 +126,10 @@ fn step(store: &mut Store, operation: &Operation, rules: &Rules) -> bool {
             let next = take(rules.model, &mut held);
             answer.is_none_or(|value| *value == next) && put(store, key, Value::List(held))
         }
+        ModelKind::ElementSet => element(store, &key, operation, answer),
+        ModelKind::OwnedMutex | ModelKind::FencedMutex => lock(store, key, operation, answer),
+        ModelKind::Counter => count(store, key, operation, answer, rules),
+        ModelKind::VersionedRegister => version(store, &key, operation, answer, rules),
     }
 }
 
@@ -180,6 +185,109 @@ fn transact(
         }
     }
     true
+}
+
+/// One value an element: whether it is in.
+fn element(store: &mut Store, key: &str, operation: &Operation, answer: Option<&Value>) -> bool {
+    let place = format!("{key}/{}", operation.input);
+    let inside = store.get(&place) == Some(&Value::Bool(true));
+    let added = match operation.f.as_str() {
+        "add" => !inside,
+        _ => inside,
+    };
+    if operation.f != "contains" {
+        store.insert(place, Value::Bool(operation.f == "add"));
+    }
+    !matches!(answer, Some(Value::Bool(told)) if *told != added)
+}
+
+/// The value is the holder and the last token; of a token that is not known, the least that it can be.
+fn lock(store: &mut Store, key: String, operation: &Operation, answer: Option<&Value>) -> bool {
+    let state = store.get(&key).and_then(Value::as_list).unwrap_or(&[]).to_vec();
+    let (holder, last) = match state.as_slice() {
+        [holder, last] => (holder.as_int(), last.as_int()),
+        _ => (None, None),
+    };
+    let process = operation.process.0.cast_signed();
+    let token = answer.and_then(Value::as_int);
+    if operation.f == "release" {
+        let last = last.map_or(Value::Nil, Value::Int);
+        return holder == Some(process) && put(store, key, Value::List(vec![Value::Nil, last]));
+    }
+    let grows = token.is_none_or(|token| last.is_none_or(|last| token > last));
+    let token = token.unwrap_or(last.map_or(i64::MIN, |last| last + 1));
+    let held = Value::List(vec![Value::Int(process), Value::Int(token)]);
+    holder.is_none() && grows && put(store, key, held)
+}
+
+fn count(
+    store: &mut Store,
+    key: String,
+    operation: &Operation,
+    answer: Option<&Value>,
+    rules: &Rules,
+) -> bool {
+    let start = rules.initial.as_int().unwrap_or(0);
+    let held = store.get(&key).and_then(Value::as_int).unwrap_or(start);
+    if operation.f == "read" {
+        let unknown = answer.is_some_and(|value| value.is_nil() && rules.nil_reads_unknown);
+        return unknown || answer.is_none_or(|value| *value == Value::Int(held));
+    }
+    let sum = held + operation.input.as_int().unwrap_or(1);
+    let told = answer.filter(|_| operation.f == "add-and-get");
+    told.is_none_or(|value| *value == Value::Int(sum)) && put(store, key, Value::Int(sum))
+}
+
+/// The value is what is there, its revision, whether that is known (else it is the least), and the least revision of
+/// the store.
+fn version(
+    store: &mut Store,
+    key: &str,
+    operation: &Operation,
+    answer: Option<&Value>,
+    rules: &Rules,
+) -> bool {
+    let state = store.get(key).and_then(Value::as_list).unwrap_or(&[]).to_vec();
+    let (value, revision, known, least) = match state.as_slice() {
+        [value, Value::Int(revision), Value::Bool(known), Value::Int(least)] => {
+            (value.clone(), *revision, *known, *least)
+        }
+        _ => (Value::Nil, 0, true, 0),
+    };
+    let absent = value.is_nil();
+    let told = answer.and_then(Value::as_list).unwrap_or(&[]);
+    let number = |at: usize| told.get(at).and_then(Value::as_int);
+    let can_be = |seen: i64| if known { seen == revision } else { seen >= revision };
+    let mut save = |value: Value, revision: i64, known: bool, least: i64| {
+        let state = [value, Value::Int(revision), Value::Bool(known), Value::Int(least)];
+        put(store, key.to_owned(), Value::List(state.to_vec()))
+    };
+    let input = operation.input.as_list().unwrap_or(&[]);
+    let (fits, to, least) = match operation.f.as_str() {
+        "get" if answer.is_none() => return true,
+        "get" | "delete" if operation.f == "get" || number(1) == Some(0) => {
+            if answer == Some(&Value::Nil) {
+                return absent || rules.nil_reads_unknown;
+            }
+            let seen = number(1).expect("a revision");
+            let stood = number(2).unwrap_or(least.max(seen));
+            let fits = told[0] == value && can_be(seen) && stood >= least.max(seen);
+            return fits && save(value, seen, true, stood);
+        }
+        "delete" if absent => return number(1).is_none(),
+        "delete" => (true, Value::Nil, least),
+        "put" => (true, operation.input.clone(), least),
+        "cas" => (input[0] == value, input[1].clone(), least),
+        _ if input[0] == Value::Int(0) => (absent, input[1].clone(), least),
+        _ => {
+            let seen = input[0].as_int().expect("a revision");
+            (!absent && can_be(seen), input[1].clone(), least.max(seen))
+        }
+    };
+    let own = number(1).filter(|_| answer != Some(&operation.input));
+    let now = own.unwrap_or(least + 1);
+    let gone = to.is_nil();
+    fits && now > least && save(to, if gone { 0 } else { now }, gone || own.is_some(), now)
 }
 
 fn put(store: &mut Store, key: String, value: Value) -> bool {

@@ -21,8 +21,17 @@ pub(crate) fn spoil(shape: &Shape, events: &mut Vec<Event>, random: &mut Random)
                 let event = &mut events[*at];
                 let updates = !matches!(
                     event.f.as_str(),
-                    "read" | "get" | "txn" | "dequeue" | "pop" | "delete-min"
+                    "read"
+                        | "get"
+                        | "txn"
+                        | "contains"
+                        | "add-and-get"
+                        | "dequeue"
+                        | "pop"
+                        | "delete-min"
                 );
+                let fenced = shape.model == ModelKind::FencedMutex && event.f == "acquire";
+                let updates = updates && !(fenced && event.kind == EventKind::Fail);
                 if updates {
                     let failed = event.kind == EventKind::Fail;
                     event.kind = if failed { EventKind::Ok } else { EventKind::Fail };
@@ -45,15 +54,21 @@ pub(crate) fn spoil(shape: &Shape, events: &mut Vec<Event>, random: &mut Random)
     }
 }
 
+/// Whether the function answers something that can be wrong.
+fn answers(model: ModelKind, f: &str) -> bool {
+    match model {
+        ModelKind::ElementSet => true,
+        ModelKind::VersionedRegister => !f.starts_with("cas"),
+        ModelKind::FencedMutex => f == "acquire",
+        _ => matches!(f, "read" | "get" | "txn" | "add-and-get" | "dequeue" | "pop" | "delete-min"),
+    }
+}
+
 fn change_answer(shape: &Shape, events: &mut [Event], random: &mut Random) {
     let answers: Vec<usize> = (0..events.len())
         .filter(|at| {
             let event = &events[*at];
-            let answers = matches!(
-                event.f.as_str(),
-                "read" | "get" | "txn" | "dequeue" | "pop" | "delete-min"
-            );
-            event.kind == EventKind::Ok && answers
+            event.kind == EventKind::Ok && answers(shape.model, &event.f)
         })
         .collect();
     if answers.is_empty() {
@@ -95,7 +110,23 @@ fn change_answer(shape: &Shape, events: &mut [Event], random: &mut Random) {
         {
             Value::Nil
         }
-        (ModelKind::Register | ModelKind::CasRegister, _) => value,
+        (
+            ModelKind::Register
+            | ModelKind::CasRegister
+            | ModelKind::FencedMutex
+            | ModelKind::Counter,
+            _,
+        ) => value,
+        (ModelKind::ElementSet, Value::Bool(truth)) => Value::Bool(!truth),
+        (ModelKind::VersionedRegister, Value::List(items)) if items.len() > 1 => {
+            let mut items = items.clone();
+            // A delete that says where the store stood found nothing.
+            let first = if event.f == "delete" { items.len() - 1 } else { 1 };
+            let at = first + random.below((items.len() - first) as u64) as usize;
+            let number = items[at].as_int().unwrap_or(1);
+            items[at] = Value::Int(number + [-1, 1, 2][random.below(3) as usize]);
+            Value::List(items)
+        }
         (_, other) => other.clone(),
     };
 }

@@ -44,6 +44,12 @@ pub struct Args {
     /// Values are [key value] pairs, as in Jepsen's independent tests: judge each key by itself
     #[arg(long, help_heading = "Meaning")]
     independent: bool,
+    /// A compare-and-set that failed without an error was seen to fail: its value was another [implied by jepsen-log]
+    #[arg(long, help_heading = "Meaning")]
+    strict_fail: bool,
+    /// What a read of nil says: the object was absent, or the answer is unknown [default: by the format]
+    #[arg(long, value_enum, value_name = "MEANING", help_heading = "Meaning")]
+    nil_reads: Option<NilReads>,
     /// Who decides: the data type's own decider where it applies, one of the searches, or all to be compared
     #[arg(long, value_enum, default_value_t = EngineName::Auto, value_name = "ENGINE")]
     #[arg(help_heading = "Meaning")]
@@ -61,6 +67,15 @@ pub struct Args {
     /// Lines for people, or one JSON object a file
     #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Output")]
     format: Format,
+}
+
+/// What a read of nil says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum NilReads {
+    /// The object was absent
+    Absent,
+    /// Nothing: the answer was not kept
+    Unknown,
 }
 
 /// [`Engine`] on the command line.
@@ -152,6 +167,10 @@ fn load(args: &Args, path: &Path) -> Result<LoadedHistory, CodecError> {
     let mut loaded = codec::read_history(path, args.input_format)?;
     if args.independent {
         loaded.split_independent(path)?;
+    }
+    loaded.failed_cas_observed |= args.strict_fail;
+    if let Some(nil_reads) = args.nil_reads {
+        loaded.nil_reads_unknown = nil_reads == NilReads::Unknown;
     }
     Ok(loaded)
 }

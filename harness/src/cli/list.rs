@@ -144,7 +144,7 @@ fn faults() -> Vec<Line> {
 }
 
 /// All of them; a new one stops the build in [`about_model`].
-const MODELS: [ModelKind; 10] = [
+const MODELS: [ModelKind; 15] = [
     ModelKind::Register,
     ModelKind::CasRegister,
     ModelKind::KeyValue,
@@ -155,6 +155,11 @@ const MODELS: [ModelKind; 10] = [
     ModelKind::FifoQueue,
     ModelKind::Stack,
     ModelKind::PriorityQueue,
+    ModelKind::ElementSet,
+    ModelKind::OwnedMutex,
+    ModelKind::FencedMutex,
+    ModelKind::Counter,
+    ModelKind::VersionedRegister,
 ];
 
 const fn about_model(model: ModelKind) -> Line {
@@ -171,6 +176,17 @@ const fn about_model(model: ModelKind) -> Line {
         ModelKind::FifoQueue => ("fifo-queue", "enqueue an element, dequeue the oldest"),
         ModelKind::Stack => ("stack", "push an element, pop the newest"),
         ModelKind::PriorityQueue => ("priority-queue", "insert a whole number, delete the least"),
+        ModelKind::ElementSet => {
+            ("element-set", "add, remove and contains of single elements, answering true or false")
+        }
+        ModelKind::OwnedMutex => ("owned-mutex", "acquire and release by the same process"),
+        ModelKind::FencedMutex => {
+            ("fenced-mutex", "an owned lock whose acquire answers a growing fencing token")
+        }
+        ModelKind::Counter => ("counter", "add, increment, add-and-get and read of a number"),
+        ModelKind::VersionedRegister => {
+            ("versioned-register", "a key with revisions: get, put, cas, cas-revision, delete")
+        }
     };
     Line { name, summary }
 }

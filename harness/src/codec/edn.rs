@@ -11,10 +11,16 @@
 use std::fmt;
 use std::io::BufRead;
 
+use memchr::{memchr_iter, memrchr};
+
 use crate::codec::error::Flaw;
 
-/// Collections within collections: more than any history has, and far less than the stack holds.
-const DEPTH_MAX: usize = 64;
+/// Collections within collections: more than any history has and than JSON lines may have (127), so that those can be
+/// written as EDN; and far less than the stack holds.
+const DEPTH_MAX: usize = 160;
+
+/// Bytes that a form may have, as a line of the other formats may. Fewer in tests, which are slow to read so many.
+const FORM_BYTES_MAX: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
 
 /// A form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,11 +102,13 @@ pub(super) struct Reader<R> {
     input: R,
     line: u64,
     column: u64,
+    /// Bytes of the form that is being read.
+    form_bytes: u64,
 }
 
 impl<R: BufRead> Reader<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, line: 1, column: 1 }
+        Self { input, line: 1, column: 1, form_bytes: 0 }
     }
 
     pub(super) fn line(&self) -> u64 {
@@ -108,12 +116,16 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn peek(&mut self) -> Result<Option<u8>, Flaw> {
+        if self.form_bytes > FORM_BYTES_MAX {
+            return Err(self.flaw(format!("a form of more than {} MiB", FORM_BYTES_MAX >> 20)));
+        }
         Ok(self.input.fill_buf()?.first().copied())
     }
 
     /// Goes past the byte that was peeked.
     fn bump(&mut self, byte: u8) {
         self.input.consume(1);
+        self.form_bytes += 1;
         if byte == b'\n' {
             self.line += 1;
             self.column = 1;
@@ -142,6 +154,27 @@ impl<R: BufRead> Reader<R> {
         Ok(None)
     }
 
+    /// What is in memory from the next form on, more than nothing unless the file is over; and the line of it.
+    pub(super) fn ahead(&mut self) -> Result<(&[u8], u64), Flaw> {
+        self.form_bytes = 0;
+        self.skip_blank()?;
+        Ok((self.input.fill_buf()?, self.line))
+    }
+
+    /// Goes past so many bytes of what is ahead.
+    pub(super) fn advance(&mut self, length: usize) -> Result<(), Flaw> {
+        let passed = &self.input.fill_buf()?[..length];
+        match memrchr(b'\n', passed) {
+            Some(last) => {
+                self.line += memchr_iter(b'\n', passed).count() as u64;
+                self.column = (length - last) as u64;
+            }
+            None => self.column += length as u64,
+        }
+        self.input.consume(length);
+        Ok(())
+    }
+
     /// If the next form is a list or a vector, goes into it and gives the byte that will close it.
     pub(super) fn enter(&mut self) -> Result<Option<u8>, Flaw> {
         let close = match self.skip_blank()? {
@@ -155,6 +188,7 @@ impl<R: BufRead> Reader<R> {
 
     /// The next form, or what is there instead.
     pub(super) fn next(&mut self) -> Result<Next, Flaw> {
+        self.form_bytes = 0;
         self.next_at(0)
     }
 
@@ -199,7 +233,8 @@ impl<R: BufRead> Reader<R> {
                 Ok(Some(Edn::OtherNumber(format!("##{}", self.token()?))))
             }
             Some(b'"') => Ok(Some(Edn::Text(self.pattern()?))),
-            Some(byte) if byte.is_ascii_alphabetic() => {
+            // A tag, or the namespace of a map's keys (`#:jepsen{...}`).
+            Some(byte) if byte.is_ascii_alphabetic() || byte == b':' => {
                 self.token()?;
                 self.required(depth).map(Some)
             }

@@ -44,26 +44,33 @@ fn tells(event: &Event, key: &Value, value: &Value) -> bool {
 pub(super) fn split(loaded: &mut LoadedHistory) -> Result<(), Flaw> {
     let lines = &loaded.lines;
     for (event, line) in loaded.events.iter_mut().zip(lines) {
-        if let Some(key) = &event.key {
-            let reason = format!("the event has the key {key:?} already: leave --independent out");
-            return Err(Flaw::at(*line, reason));
-        }
-        let unknown = matches!(event.kind, EventKind::Info | EventKind::Fail);
-        match std::mem::take(&mut event.value) {
-            Value::List(mut pair) if pair.len() == 2 => {
-                event.value = pair.pop().unwrap_or_default();
-                event.key = pair.pop().as_ref().map(name_of);
-            }
-            // A completion without a value is of the object that was invoked.
-            Value::Nil if event.kind != EventKind::Invoke => {}
-            _ if unknown => {}
-            other => {
-                let reason = format!("value {other}: --independent needs [key value]");
-                return Err(Flaw::at(*line, reason));
-            }
-        }
+        let value = std::mem::take(&mut event.value);
+        let parts = take_apart(event.kind, event.key.as_deref(), value);
+        (event.key, event.value) = parts.map_err(|reason| Flaw::at(*line, reason))?;
     }
     Ok(())
+}
+
+/// The key and the value that the value of an event stands for, or why it does not.
+pub fn take_apart(
+    kind: EventKind,
+    key: Option<&str>,
+    value: Value,
+) -> Result<(Option<String>, Value), String> {
+    if let Some(key) = key {
+        return Err(format!("the event has the key {key:?} already: leave --independent out"));
+    }
+    let unknown = matches!(kind, EventKind::Info | EventKind::Fail);
+    match value {
+        Value::List(mut pair) if pair.len() == 2 => {
+            let value = pair.pop().unwrap_or_default();
+            Ok((pair.pop().as_ref().map(name_of), value))
+        }
+        // A completion without a value is of the object that was invoked.
+        Value::Nil if kind != EventKind::Invoke => Ok((None, Value::Nil)),
+        _ if unknown => Ok((None, Value::Nil)),
+        other => Err(format!("value {other}: --independent needs [key value]")),
+    }
 }
 
 /// The key as text, such that different keys stay different.

@@ -15,8 +15,9 @@ use rashomon_checker::history::{Event, EventKind, ProcessId};
 
 use crate::codec::edn::{Edn, Next, Reader};
 use crate::codec::error::Flaw;
+use crate::codec::feed::Feed;
 use crate::codec::maps::{kind_of, value_of};
-use crate::codec::{Actor, ReadEvents};
+use crate::codec::process::Actor;
 
 /// What stands before the fields.
 const MARK: &str = "jepsen.util - ";
@@ -24,12 +25,11 @@ const MARK: &str = "jepsen.util - ";
 /// Bytes that a line may have.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 
-pub(super) fn read(mut input: impl BufRead) -> Result<ReadEvents, Flaw> {
-    let mut read = ReadEvents::default();
+pub(super) fn read(mut input: impl BufRead, feed: &mut Feed<'_>) -> Result<(), Flaw> {
     let mut bytes = Vec::new();
     let mut number = 0;
     let mut passed_over = 0_u64;
-    loop {
+    while !feed.stopped() {
         bytes.clear();
         number += 1;
         if input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)? == 0 {
@@ -41,21 +41,21 @@ pub(super) fn read(mut input: impl BufRead) -> Result<ReadEvents, Flaw> {
         let line = std::str::from_utf8(&bytes).map_err(|_| Flaw::at(number, "not UTF-8 text"))?;
         let line = line.trim_end_matches(['\n', '\r']);
         match line.split_once(MARK) {
-            Some((_, fields)) => push_line(&mut read, fields, number)?,
+            Some((_, fields)) => push_line(feed, fields, number)?,
             None => passed_over += u64::from(!line.trim().is_empty()),
         }
     }
-    if passed_over > 0 && read.events.is_empty() {
+    if passed_over > 0 && feed.events() == 0 {
         let found = format!("none of its {passed_over} lines has \"{MARK}\" and an operation");
         return Err(Flaw::Format(found));
     }
     if passed_over > 0 {
-        read.warnings.push(format!("{passed_over} lines of other loggers were passed over"));
+        feed.warn(format!("{passed_over} lines of other loggers were passed over"));
     }
-    Ok(read)
+    Ok(())
 }
 
-fn push_line(read: &mut ReadEvents, text: &str, line: u64) -> Result<(), Flaw> {
+fn push_line(feed: &mut Feed<'_>, text: &str, line: u64) -> Result<(), Flaw> {
     let fields: Vec<&str> = text.split('\t').map(str::trim).collect();
     let [process, kind, f, rest @ ..] = fields.as_slice() else {
         return Err(Flaw::at(
@@ -67,7 +67,14 @@ fn push_line(read: &mut ReadEvents, text: &str, line: u64) -> Result<(), Flaw> {
         Some(keyword) => Actor::keyword(keyword),
         None => Actor::named(process).map_err(|reason| Flaw::at(line, reason))?,
     };
-    read.push_of(actor, line, |process| event_of(process, [kind, f], rest.first().copied(), line))
+    match actor {
+        Actor::Client(process) => {
+            let event = event_of(process, [kind, f], rest.first().copied(), line)?;
+            feed.give_owned(event, line);
+        }
+        Actor::Nobody => feed.pass_over(line),
+    }
+    Ok(())
 }
 
 fn event_of(

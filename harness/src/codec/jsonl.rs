@@ -12,14 +12,23 @@
 //! Each line is one write, so a recorder that is killed leaves at most its last line torn: that one is left out with a
 //! warning. Any other line that is not an event is an error.
 
-use std::io::{BufRead, Read, Write};
+#[cfg(any(test, fuzzing))]
+mod agree;
+mod fast;
+mod line;
 
-use rashomon_checker::Value;
-use rashomon_checker::history::{Event, EventKind, ProcessId};
-use serde::Deserialize;
+use std::io::{BufRead, Write};
+
+use memchr::{memchr, memrchr};
+use rashomon_checker::history::{Event, EventRef};
+use serde::Serialize;
 
 use crate::codec::error::Flaw;
-use crate::codec::{Actor, ReadEvents};
+use crate::codec::feed::Feed;
+use crate::codec::process::Actor;
+#[cfg(any(test, fuzzing))]
+pub use agree::agree;
+use line::{Line, Unfit};
 
 /// Bytes that a line may have: a read of a long list is long, but not endless.
 const LINE_BYTES_MAX: usize = 64 << 20;
@@ -30,145 +39,158 @@ pub fn write_event(out: &mut impl Write, event: &Event) -> std::io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// A line as others may write it: more lenient than [`Event`].
-#[derive(Deserialize)]
-struct Line {
-    #[serde(default)]
-    index: Option<u64>,
-    /// For people only, so anything that is no number of nanoseconds is as good as nothing.
-    #[serde(default)]
-    time: serde_json::Value,
-    process: Process,
-    #[serde(rename = "type")]
-    kind: EventKind,
-    f: String,
-    #[serde(default)]
-    key: Option<Name>,
-    #[serde(default)]
-    value: Value,
-    #[serde(default)]
-    node: Option<Name>,
-    #[serde(default)]
-    error: Option<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a process number, or \"nemesis\"")]
-enum Process {
-    Number(u64),
-    Named(String),
-}
-
-impl Process {
-    fn actor(&self) -> Result<Actor, String> {
-        match self {
-            Self::Number(number) => Ok(Actor::Client(ProcessId(*number))),
-            Self::Named(name) => Actor::named(name),
-        }
+/// Writes one event as [`write_event`] would, at this position.
+pub(super) fn write_ref(
+    out: &mut impl Write,
+    event: &EventRef<'_>,
+    index: u64,
+) -> std::io::Result<()> {
+    /// The fields of [`Event`], in its order.
+    #[derive(Serialize)]
+    struct Written<'a> {
+        index: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        time: Option<u64>,
+        process: rashomon_checker::history::ProcessId,
+        #[serde(rename = "type")]
+        kind: rashomon_checker::history::EventKind,
+        f: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<&'a str>,
+        value: &'a rashomon_checker::Value,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'a str>,
     }
+    let EventRef { time, process, kind, f, key, value, node, error } = event;
+    let (time, process, kind) = (*time, *process, *kind);
+    let (key, node, error) = (*key, *node, *error);
+    let written = Written { index, time, process, kind, f, key, value, node, error };
+    serde_json::to_writer(&mut *out, &written)?;
+    out.write_all(b"\n")
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "text or a whole number")]
-enum Name {
-    Text(String),
-    Number(i64),
-}
-
-impl Name {
-    fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(number) => number.to_string(),
-        }
-    }
-}
-
-pub(super) fn read(mut input: impl BufRead) -> Result<ReadEvents, Flaw> {
-    let mut read = ReadEvents::default();
-    let mut bytes = Vec::new();
-    let mut number = 0;
-    let mut misnumbered = None;
+/// Reads all lines. A line that lies within one buffer is read where it is; only one that crosses its end is copied.
+pub(super) fn read(mut input: impl BufRead, feed: &mut Feed<'_>) -> Result<(), Flaw> {
+    let mut lines = Lines { feed, number: 0, misnumbered: None };
+    let mut torn = Vec::new();
     loop {
-        bytes.clear();
-        number += 1;
-        let limit = LINE_BYTES_MAX as u64 + 1;
-        if input.by_ref().take(limit).read_until(b'\n', &mut bytes)? == 0 {
+        let chunk = input.fill_buf()?;
+        let length = chunk.len();
+        if length == 0 {
             break;
         }
-        if bytes.len() > LINE_BYTES_MAX {
-            return Err(Flaw::at(number, format!("longer than {} MiB", LINE_BYTES_MAX >> 20)));
+        let whole = memrchr(b'\n', chunk).map_or(0, |last| last + 1);
+        let (mut whole, rest) = chunk.split_at(whole);
+        if let Some(end) = memchr(b'\n', whole).filter(|_| !torn.is_empty()) {
+            torn.extend_from_slice(&whole[..=end]);
+            lines.line(&torn)?;
+            torn.clear();
+            whole = &whole[end + 1..];
         }
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            continue;
+        lines.lines(whole)?;
+        torn.extend_from_slice(rest);
+        if torn.len() > LINE_BYTES_MAX {
+            let reason = format!("longer than {} MiB", LINE_BYTES_MAX >> 20);
+            return Err(Flaw::at(lines.number + 1, reason));
         }
-        let line = match parse(&bytes, number) {
-            Ok(line) => line,
-            Err(Unfit::Torn) if bytes.last() != Some(&b'\n') => {
-                read.warnings
-                    .push(format!("line {number}, the last one, is torn and was left out"));
+        input.consume(length);
+        if lines.feed.stopped() {
+            return Ok(());
+        }
+    }
+    if !torn.is_empty() {
+        lines.line(&torn)?;
+    }
+    lines.say_misnumbered();
+    Ok(())
+}
+
+/// Where the reader is, and what it saw.
+struct Lines<'f, 's> {
+    feed: &'f mut Feed<'s>,
+    /// Of the line that is being read, from 1.
+    number: u64,
+    /// The first line whose index is not its position: line, index, position.
+    misnumbered: Option<[u64; 3]>,
+}
+
+impl Lines<'_, '_> {
+    /// Whole lines.
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Flaw> {
+        // To look at all at once is several times as fast as line by line.
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return bytes
+                .split_inclusive(|byte| *byte == b'\n')
+                .try_for_each(|line| self.line(line));
+        };
+        let mut start = 0;
+        while let Some(length) = memchr(b'\n', &bytes[start..]) {
+            let end = start + length + 1;
+            self.text(&text[start..end])?;
+            start = end;
+            if self.feed.stopped() {
                 break;
             }
-            Err(Unfit::Torn) => {
-                return Err(Flaw::at(number, "the line ends in the middle of an event"));
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, bytes: &[u8]) -> Result<(), Flaw> {
+        if self.feed.stopped() {
+            return Ok(());
+        }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.text(text);
+        }
+        self.number += 1;
+        self.slowly(bytes)
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Flaw> {
+        self.number += 1;
+        match fast::parse(text) {
+            Some(line) => self.give(line),
+            None if text.bytes().all(|byte| byte.is_ascii_whitespace()) => Ok(()),
+            None => self.slowly(text.as_bytes()),
+        }
+    }
+
+    fn slowly(&mut self, bytes: &[u8]) -> Result<(), Flaw> {
+        let number = self.number;
+        match line::parse(bytes, number) {
+            Ok(line) => self.give(line),
+            Err(Unfit::Torn) if bytes.last() != Some(&b'\n') => {
+                self.feed.warn(format!("line {number}, the last one, is torn and was left out"));
+                Ok(())
             }
-            Err(Unfit::Flaw(flaw)) => return Err(flaw),
-        };
-        let position = read.events.len() as u64;
-        if misnumbered.is_none() && line.index.is_some_and(|index| index != position) {
-            misnumbered = line.index.map(|index| (number, index, position));
+            Err(Unfit::Torn) => Err(Flaw::at(number, "the line ends in the middle of an event")),
+            Err(Unfit::Flaw(flaw)) => Err(flaw),
         }
-        let actor = line.process.actor().map_err(|reason| Flaw::at(number, reason))?;
-        read.push_of(actor, number, |process| Ok(event_of(line, process)))?;
     }
-    if let Some((line, index, position)) = misnumbered {
-        read.warnings.push(format!(
-            "line {line} has index {index} where {position} is due; the order of the file counts"
-        ));
+
+    fn give(&mut self, mut line: Line<'_>) -> Result<(), Flaw> {
+        let position = self.feed.events();
+        if let Some(index) = line.index.filter(|index| *index != position) {
+            self.misnumbered.get_or_insert([self.number, index, position]);
+        }
+        let actor = line.process.actor().map_err(|reason| Flaw::at(self.number, reason))?;
+        match actor {
+            Actor::Client(process) => self.feed.give(line.event(process), self.number),
+            Actor::Nobody => self.feed.pass_over(self.number),
+        }
+        Ok(())
     }
-    Ok(read)
-}
 
-/// Why a line is not an event.
-enum Unfit {
-    /// It stops too early.
-    Torn,
-    Flaw(Flaw),
-}
-
-fn parse(bytes: &[u8], number: u64) -> Result<Line, Unfit> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        if error.error_len().is_none() {
-            return Unfit::Torn;
+    fn say_misnumbered(&mut self) {
+        if let Some([line, index, position]) = self.misnumbered {
+            self.feed.warn(format!(
+                "line {line} has index {index} where {position} is due; the order of the file counts"
+            ));
         }
-        let column = Some(error.valid_up_to() as u64 + 1);
-        Unfit::Flaw(Flaw::At { line: number, column, reason: "not UTF-8 text".to_owned() })
-    })?;
-    serde_json::from_str(text).map_err(|error| {
-        if error.is_eof() {
-            return Unfit::Torn;
-        }
-        let column = Some(error.column() as u64).filter(|column| *column > 0);
-        let reason = error.to_string();
-        // The position that serde_json appends counts from the start of this line.
-        let reason = reason.rsplit_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
-        Unfit::Flaw(Flaw::At { line: number, column, reason: format!("not an event: {reason}") })
-    })
-}
-
-fn event_of(line: Line, process: ProcessId) -> Event {
-    Event {
-        index: 0,
-        time: line.time.as_u64(),
-        process,
-        kind: line.kind,
-        f: line.f,
-        key: line.key.map(Name::into_text),
-        value: line.value,
-        node: line.node.map(Name::into_text),
-        error: line.error.map(|error| match error {
-            serde_json::Value::String(text) => text,
-            other => other.to_string(),
-        }),
     }
 }
+
+#[cfg(test)]
+mod tests;

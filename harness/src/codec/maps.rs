@@ -7,6 +7,20 @@
 //!
 //! One vector or list of maps, or one map after the other. `:index` is not needed and not believed: the order of the
 //! file is the order of events, and what is passed over leaves gaps.
+//!
+//! | in the file | as a value |
+//! |---|---|
+//! | `:append`, `append` | text, as in the micro-operations of transactions, `[[:append 1 2] [:r 1 nil]]` |
+//! | `#{2 1}` | a sorted list |
+//! | `{:x 10, :y 20}`, as in bank reads and the polls of logs | a list of pairs sorted by key, `[["x" 10] ["y" 20]]` |
+//! | `#inst "2026-01-01"`, `#jepsen.history.Op{...}` | what follows the tag |
+//! | `1.5`, `1/2`, more than 64 bits | an error: values are compared exactly |
+//!
+//! A pair of Jepsen's `independent` tests is printed as a vector, so nothing here tells it from one.
+
+#[cfg(any(test, fuzzing))]
+mod agree;
+mod fast;
 
 use std::io::BufRead;
 
@@ -15,15 +29,21 @@ use rashomon_checker::history::{Event, EventKind, ProcessId};
 
 use crate::codec::edn::{Edn, Next, Reader};
 use crate::codec::error::Flaw;
-use crate::codec::{Actor, ReadEvents};
+use crate::codec::feed::Feed;
+use crate::codec::process::Actor;
+#[cfg(any(test, fuzzing))]
+pub(super) use agree::agree;
 
-pub(super) fn read(input: impl BufRead) -> Result<ReadEvents, Flaw> {
+pub(super) fn read(input: impl BufRead, feed: &mut Feed<'_>) -> Result<(), Flaw> {
     let mut reader = Reader::new(input);
-    let mut read = ReadEvents::default();
     let close = reader.enter()?;
     loop {
+        while quickly(&mut reader, feed)? {}
+        if feed.stopped() {
+            return Ok(());
+        }
         match reader.next()? {
-            Next::Form(form, line) => push_map(&mut read, form, line)?,
+            Next::Form(form, line) => give_map(feed, form, line)?,
             Next::Close(byte) if Some(byte) == close => break,
             Next::Close(byte) => {
                 let reason = format!("`{}` closes nothing", char::from(byte));
@@ -32,15 +52,30 @@ pub(super) fn read(input: impl BufRead) -> Result<ReadEvents, Flaw> {
             Next::End if close.is_some() => {
                 return Err(Flaw::at(reader.line(), "the file ends within the history"));
             }
-            Next::End => return Ok(read),
+            Next::End => return Ok(()),
         }
     }
     match reader.next()? {
-        Next::End => Ok(read),
+        Next::End => Ok(()),
         Next::Form(..) | Next::Close(_) => {
             Err(Flaw::at(reader.line(), "something follows the history: one history a file"))
         }
     }
+}
+
+/// Reads the next map where it is in memory, if the quick reader understands it. Whether it does.
+fn quickly<R: BufRead>(reader: &mut Reader<R>, feed: &mut Feed<'_>) -> Result<bool, Flaw> {
+    if feed.stopped() {
+        return Ok(false);
+    }
+    let (bytes, line) = reader.ahead()?;
+    let Some((map, length)) = fast::parse(bytes) else { return Ok(false) };
+    match map.actor {
+        Actor::Client(process) => feed.give(map.event(process), line),
+        Actor::Nobody => feed.pass_over(line),
+    }
+    reader.advance(length)?;
+    Ok(true)
 }
 
 /// The fields of an operation map.
@@ -76,8 +111,8 @@ fn fields_of(entries: Vec<(Edn, Edn)>) -> Fields {
     fields
 }
 
-/// Appends the event that a map describes.
-fn push_map(read: &mut ReadEvents, form: Edn, line: u64) -> Result<(), Flaw> {
+/// Gives the event that a map describes.
+fn give_map(feed: &mut Feed<'_>, form: Edn, line: u64) -> Result<(), Flaw> {
     let Edn::Map(entries) = form else {
         let reason = format!(
             "{} where a map such as {{:process 0, :type :invoke, ...}} is due",
@@ -87,7 +122,11 @@ fn push_map(read: &mut ReadEvents, form: Edn, line: u64) -> Result<(), Flaw> {
     };
     let fields = fields_of(entries);
     let actor = actor_of(fields.process.as_ref()).map_err(|reason| Flaw::at(line, reason))?;
-    read.push_of(actor, line, |process| event_of(fields, process, line))
+    match actor {
+        Actor::Client(process) => feed.give_owned(event_of(fields, process, line)?, line),
+        Actor::Nobody => feed.pass_over(line),
+    }
+    Ok(())
 }
 
 fn actor_of(form: Option<&Edn>) -> Result<Actor, String> {
@@ -95,6 +134,7 @@ fn actor_of(form: Option<&Edn>) -> Result<Actor, String> {
         Some(Edn::Int(number)) => u64::try_from(*number)
             .map(|number| Actor::Client(ProcessId(number)))
             .map_err(|_| format!("process {number}: must not be negative")),
+        Some(Edn::OtherNumber(word)) if word.parse::<u64>().is_ok() => Actor::named(word),
         Some(Edn::Keyword(name)) => Ok(Actor::keyword(name)),
         Some(Edn::Symbol(name) | Edn::Text(name)) => Actor::named(name),
         Some(other) => Err(format!("process {other}: must be a number or :nemesis")),
@@ -107,6 +147,7 @@ fn event_of(fields: Fields, process: ProcessId, line: u64) -> Result<Event, Flaw
         index: 0,
         time: match fields.time {
             Some(Edn::Int(nanos)) => u64::try_from(nanos).ok(),
+            Some(Edn::OtherNumber(word)) => word.parse().ok(),
             _ => None,
         },
         process,
@@ -149,7 +190,7 @@ fn name_of(form: Edn) -> String {
     }
 }
 
-/// The value of an operation. Keywords become text, sets become sorted lists.
+/// The value of an operation. Keywords become text, sets sorted lists, maps lists of pairs sorted by key.
 pub(super) fn value_of(form: Edn, line: u64) -> Result<Value, Flaw> {
     let all = |items: Vec<Edn>| -> Result<Vec<Value>, Flaw> {
         items.into_iter().map(|item| value_of(item, line)).collect()
@@ -160,15 +201,26 @@ pub(super) fn value_of(form: Edn, line: u64) -> Result<Value, Flaw> {
         Edn::Int(number) => Value::Int(number),
         Edn::Text(text) | Edn::Keyword(text) | Edn::Symbol(text) => Value::Text(text),
         Edn::List(items) => Value::List(all(items)?),
-        Edn::Set(items) => {
-            let mut items = all(items)?;
-            items.sort_unstable();
-            Value::List(items)
+        Edn::Set(items) => sorted(all(items)?),
+        Edn::Map(entries) => {
+            let pair =
+                |(key, value)| Ok(Value::List(vec![value_of(key, line)?, value_of(value, line)?]));
+            sorted(entries.into_iter().map(pair).collect::<Result<_, Flaw>>()?)
         }
         Edn::OtherNumber(word) => {
-            let reason = format!("value {word}: only whole numbers of 64 bits can be used");
+            let reason = format!(
+                "value {word}: only whole numbers of 64 bits can be used; write a smaller unit as a whole number, or text"
+            );
             return Err(Flaw::at(line, reason));
         }
-        Edn::Map(_) => return Err(Flaw::at(line, "a map cannot be the value of an operation")),
     })
 }
+
+/// The elements of a set, or the entries of a map: in one order, whatever the order of the file.
+fn sorted(mut items: Vec<Value>) -> Value {
+    items.sort_unstable();
+    Value::List(items)
+}
+
+#[cfg(test)]
+mod tests;

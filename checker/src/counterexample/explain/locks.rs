@@ -1,7 +1,8 @@
 //! Locks.
 
+use crate::check::ModelKind;
 use crate::counterexample::explain::{Evidence, Finding, on};
-use crate::counterexample::words::who;
+use crate::counterexample::words::{answer, lead, who};
 use crate::history::Outcome;
 
 /// A lock: acquired while held, or released while free.
@@ -15,6 +16,10 @@ pub(super) fn find(evidence: &Evidence<'_>) -> Option<Finding> {
         });
         candidates.max_by_key(|operation| operation.ret).copied()
     };
+    if let Some(finding) = token_of_the_past(evidence) {
+        return Some(finding);
+    }
+    let own = if evidence.job.model == ModelKind::Mutex { "an acquire" } else { "its own acquire" };
     let (sentence, contradicts) = if blocked.f == "acquire" {
         let holder = newest("acquire")?;
         let words = format!(
@@ -27,11 +32,31 @@ pub(super) fn find(evidence: &Evidence<'_>) -> Option<Finding> {
         (words, Some(holder.id))
     } else {
         let words = format!(
-            "{}'s release{} succeeded, but no order of the operations shown puts an acquire right before it",
+            "{}'s release{} succeeded, but no order of the operations shown puts {own} right before it",
             who(blocked),
             on(evidence)
         );
         (words, newest("release").map(|operation| operation.id))
     };
     Some(Finding { sentence, contradicts })
+}
+
+/// A greater fencing token had been given.
+fn token_of_the_past(evidence: &Evidence<'_>) -> Option<Finding> {
+    let blocked = evidence.blocked;
+    let token =
+        answer(blocked).as_int().filter(|_| evidence.job.model == ModelKind::FencedMutex)?;
+    let earlier = evidence.core.iter().filter(|operation| evidence.had_completed(operation));
+    let (other, greater) = earlier
+        .filter_map(|operation| Some((*operation, answer(operation).as_int()?)))
+        .filter(|(_, other)| *other >= token)
+        .max_by_key(|(operation, _)| operation.ret)?;
+    let sentence = format!(
+        "{}'s acquire{} answered token {token}, but {}'s acquire had completed {}before with token {greater}",
+        who(blocked),
+        on(evidence),
+        who(other),
+        lead(other, blocked),
+    );
+    Some(Finding { sentence, contradicts: Some(other.id) })
 }

@@ -33,16 +33,16 @@ fn stands_before_its_cover(block: &Block) -> bool {
 fn emit(machine: &Machine, reads: &Reads, number: u32, order: &mut Vec<u32>) {
     let mut at = machine.blocks[number as usize].root;
     while at != NONE && machine.clusters[at as usize].block == number {
-        let cluster = &machine.clusters[at as usize];
-        if cluster.writer != NONE {
-            order.push(cluster.writer);
+        let writer = machine.clusters[at as usize].writer;
+        if writer != NONE {
+            order.push(writer);
         }
         let mut read = reads.first[at as usize];
         while read != NONE {
             order.push(read);
             read = reads.after[read as usize];
         }
-        at = cluster.next;
+        at = machine.next(at);
     }
 }
 

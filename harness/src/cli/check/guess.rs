@@ -71,6 +71,9 @@ fn by_functions(functions: &BTreeSet<&str>) -> Option<ModelKind> {
         ModelKind::FifoQueue,
         ModelKind::Stack,
         ModelKind::PriorityQueue,
+        ModelKind::ElementSet,
+        ModelKind::Counter,
+        ModelKind::VersionedRegister,
     ];
     order.into_iter().find(|model| knows_all(*model, functions)).filter(|_| telling)
 }

@@ -1,0 +1,137 @@
+//! How long checking takes, and how much memory.
+//!
+//! Each case runs in a process of its own, so that its peak of memory is its own. CPU time of checking only: making the
+//! history is not counted.
+
+#[path = "support/clients.rs"]
+mod clients;
+
+use std::process::Command;
+
+use clients::Load;
+use rashomon_checker::Value;
+use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, check};
+use rashomon_checker::history::History;
+
+/// What a case checks.
+struct Case {
+    name: &'static str,
+    model: ModelKind,
+    load: Load,
+    engine: Engine,
+}
+
+fn cases() -> Vec<Case> {
+    let load = Load {
+        seed: 1,
+        operations: 1_000_000,
+        clients: 40,
+        keys: 0,
+        values: 0,
+        crashed_permille: 10,
+        cas_percent: 0,
+        stale: false,
+    };
+    let case = |name, load: Load| {
+        let cas = load.cas_percent > 0;
+        let model = if cas { ModelKind::CasRegister } else { ModelKind::Register };
+        Case { name, model, load, engine: Engine::Auto }
+    };
+    vec![
+        case("one-key-valid", load.clone()),
+        case("one-key-invalid", Load { stale: true, ..load.clone() }),
+        case("one-key-no-crash", Load { crashed_permille: 0, ..load.clone() }),
+        case("one-key-10%-crashed", Load { crashed_permille: 100, ..load.clone() }),
+        case("one-key-cas", Load { cas_percent: 30, ..load.clone() }),
+        case(
+            "1000-keys-valid",
+            Load { keys: 1000, clients: 50, crashed_permille: 0, ..load.clone() },
+        ),
+        case("1000-keys-invalid", Load { keys: 1000, clients: 50, stale: true, ..load.clone() }),
+        case(
+            "five-values-cas-100k-20",
+            Load { operations: 100_000, clients: 20, values: 5, cas_percent: 30, ..load.clone() },
+        ),
+        case(
+            "five-values-cas-10k-40",
+            Load { operations: 10_000, values: 5, cas_percent: 30, ..load.clone() },
+        ),
+        case("five-values-100k-20", Load { operations: 100_000, clients: 20, values: 5, ..load }),
+    ]
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, name] = arguments.as_slice()
+        && flag == "--case"
+    {
+        let cases = cases();
+        let case = cases.iter().find(|case| case.name == name).expect("a case of this name");
+        return run(case);
+    }
+    let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
+    println!(
+        "{:<26} {:>9} {:>8} {:>9} {:>9} {:>8}  verdict",
+        "case", "ops", "ms", "ns/op", "history", "peak MB"
+    );
+    for case in cases() {
+        if filter.is_none_or(|filter| case.name.contains(filter.as_str())) {
+            let program = std::env::current_exe().expect("this program");
+            Command::new(program).args(["--case", case.name]).status().expect("a process");
+        }
+    }
+}
+
+fn run(case: &Case) {
+    let history = clients::history(&case.load);
+    let held = peak_mib();
+    let mut best = f64::INFINITY;
+    let mut report = None;
+    for _ in 0..5 {
+        let before = cpu_seconds();
+        report = Some(judge(case, &history));
+        best = best.min(cpu_seconds() - before);
+        if best > 1.0 {
+            break;
+        }
+    }
+    let report = report.expect("a report");
+    let engines: Vec<String> =
+        report.engines.iter().map(|used| format!("{} {}", used.engine, used.keys)).collect();
+    println!(
+        "{:<26} {:>9} {:>8.1} {:>9.1} {:>9.0} {:>8.0}  {:?} by {}",
+        case.name,
+        history.len(),
+        best * 1e3,
+        best * 1e9 / history.len() as f64,
+        held,
+        peak_mib(),
+        report.validity,
+        engines.join(", ")
+    );
+}
+
+fn judge(case: &Case, history: &History) -> CheckReport {
+    let options = CheckOptions {
+        initial: Some(Value::Int(0)),
+        engine: case.engine,
+        certify: std::env::var_os("NO_CERTIFICATE").is_none(),
+        ..CheckOptions::default()
+    };
+    check(history, case.model, &options).expect("a fit")
+}
+
+/// CPU time of this process, from the kernel's count in ticks... of nanoseconds.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").expect("the kernel's count");
+    let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse::<f64>().ok());
+    nanos.expect("nanoseconds") / 1e9
+}
+
+/// The most memory that this process ever held.
+fn peak_mib() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/status").expect("the kernel's count");
+    let line = text.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+    let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok());
+    kib.expect("KiB") / 1024.0
+}

@@ -1,0 +1,191 @@
+//! One key of a store with revisions, as etcd answers it. Exact, where every completed change tells its revision and what
+//! an operation of unknown outcome may have done is not open to doubt.
+//!
+//! # What a client learns
+//!
+//! The store counts its changes, of all keys together: each has a revision, one more than the change before. A change
+//! (`put`, compare-and-set, `delete`) answers its own. A `get` answers the value with the revision that wrote it, and
+//! perhaps the revision at which the store stood. An absent key has no revision of its own.
+//!
+//! # The idea
+//!
+//! Revisions name places in the order, so that the history brings its order with it. What is left to check:
+//!
+//! ```text
+//! revision   4         7              9
+//!            put 1     cas 1 -> 2     delete
+//!              [get 1@4]   [get 2@7, store at 8]    [get nil]     what falls into which period
+//! ```
+//!
+//! 1. No two changes have one revision, each found what it had to find, and each get says what the change of its revision
+//!    left. A get that says where the store stood comes before every change of a greater revision and after all others.
+//! 2. A revision that was seen but that no completed change has is that of a change of unknown outcome which wrote that
+//!    value. If several puts of one value are open to choice, the one invoked first is given the lowest revision.
+//! 3. Nothing comes after what began only when it had completed: in the order of revisions, no operation completes before
+//!    one of a lower place is invoked.
+//! 4. A get that does not say where the store stood may be anywhere in its period, one that found nothing in any period
+//!    in which the key was absent. In order of invocation, each is put into the earliest place that is after all gets
+//!    of this kind that had completed, and such that everything after it completes later than it begins; then it must
+//!    not have completed before something in front of it began.
+//!
+//! # Why that is right
+//!
+//! Revisions grow in the order in which changes act, so an order of the store's history is an order by revision: 1 and 3
+//! are necessary. In 2, what is fixed about a change of unknown outcome is only that it was invoked before everything
+//! after it completed, and that bound grows with the revision; so if any choice is possible, then first to first is.
+//! In 4, every condition on a get's place from below is met by the place chosen, and chosen places are the earliest
+//! that are possible (by induction over the order of invocation); the condition from above is easiest there. What
+//! passes all four is in an order in which no two operations are the wrong way round, and every answer is right.
+//! Changes of unknown outcome that nobody saw are left out. Only where one of them could mend what is wrong is there no
+//! decision: a delete before an unexplained absence, a write before a compare-and-set that found another value.
+//!
+//! Gibbons and Korach (*Testing shared memories*, SIAM J. Comput. 1997) show that registers with a known order of writes
+//! are decided in linear time; revisions are that order.
+//!
+//! # When it becomes certain
+//!
+//! What was known at a completion is decided by itself. From the completion of the contradiction that was found first, ever
+//! earlier completions are tried until one is possible, then what is between.
+
+mod pinned;
+
+use super::sweep::by_completion;
+use super::{Decision, NEVER, Refutation, Rule, Timed};
+use pinned::{Found, examine};
+
+/// The value of an absent key.
+pub(crate) const ABSENT: u32 = 0;
+
+/// One operation on the key. Values are numbered; [`ABSENT`] is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// Answered what is there.
+    Get {
+        value: u32,
+        /// The revision that wrote it; 0 where absent.
+        modified: i64,
+        /// Where the store stood, if that was told.
+        store: Option<i64>,
+    },
+    /// Changes the key if its condition holds. The revision is not looked at where the outcome is unknown.
+    Put {
+        when: When,
+        /// What it leaves; not [`ABSENT`].
+        value: u32,
+        revision: Option<i64>,
+    },
+    /// Takes the key away.
+    Delete {
+        /// Its revision; 0 if there was nothing to delete.
+        revision: Option<i64>,
+        /// Where the store stood, if there was nothing to delete and that was told.
+        store: Option<i64>,
+    },
+}
+
+/// On what a change depends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Always,
+    /// The value is this.
+    Value(u32),
+    /// The value was written by this revision; 0: absent.
+    Modified(i64),
+}
+
+/// Rules that tests put out of force, to see that it is noticed.
+mod fault {
+    pub(super) const NONE: u8 = 0;
+    /// What a compare-and-set found is not looked at.
+    pub(super) const NO_CONDITIONS: u8 = 1;
+    /// What began after something had completed may come before it.
+    pub(super) const NO_TIME: u8 = 2;
+    /// Where the store stood is not looked at.
+    pub(super) const NO_STORE: u8 = 3;
+    /// Of several puts of unknown outcome the last is given the lowest revision.
+    pub(super) const LAST_FIRST: u8 = 4;
+    /// A get that may be anywhere is put at the beginning of its period.
+    pub(super) const EARLY_GETS: u8 = 5;
+    /// Such gets do not heed each other.
+    pub(super) const SINGLE_GETS: u8 = 6;
+    /// Nothing is left open for what nobody saw.
+    pub(super) const NO_DOUBT: u8 = 7;
+    /// What contradicts each other first is certain no earlier.
+    pub(super) const CLASH_IS_FIRST: u8 = 8;
+}
+
+/// Decides. See the module's doc.
+pub(crate) fn decide(ops: &[Timed<Op>]) -> Decision {
+    decide_with::<{ fault::NONE }>(ops)
+}
+
+fn decide_with<const FAULT: u8>(ops: &[Timed<Op>]) -> Decision {
+    match examine::<FAULT>(ops, NEVER - 1) {
+        Found::Order(order) => Decision::Linearizable(order),
+        Found::Unclear(reason) => Decision::Inapplicable(reason),
+        Found::Clash(clash) => match first_certain::<FAULT>(ops, clash.completion(ops)) {
+            Ok(refutation) => Decision::NotLinearizable(refutation),
+            Err(reason) => Decision::Inapplicable(reason),
+        },
+    }
+}
+
+/// Operations that contradict each other.
+#[derive(Debug, Clone)]
+struct Clash {
+    rule: Rule,
+    ops: Vec<u32>,
+}
+
+impl Clash {
+    /// When all that completed of them have.
+    fn completion(&self, ops: &[Timed<Op>]) -> u32 {
+        let rets = self.ops.iter().map(|op| ops[*op as usize].ret);
+        rets.filter(|ret| *ret != NEVER).max().unwrap_or(NEVER)
+    }
+}
+
+/// Finds the first completion at which it is certain that there is no order; `near` is where to look first.
+fn first_certain<const FAULT: u8>(
+    ops: &[Timed<Op>],
+    near: u32,
+) -> Result<Refutation, &'static str> {
+    let completions = by_completion(ops);
+    let ret = |at: usize| ops[completions[at] as usize].ret;
+    let clash = |at: usize| match examine::<FAULT>(ops, ret(at)) {
+        Found::Order(_) => Ok(None),
+        Found::Clash(clash) => Ok(Some(clash)),
+        Found::Unclear(reason) => Err(reason),
+    };
+    let near = completions.partition_point(|op| ops[*op as usize].ret < near);
+    let last = completions.len() - 1;
+    let (mut closed, mut found) = (near.min(last), clash(near.min(last))?);
+    if found.is_none() {
+        (closed, found) = (last, clash(last)?);
+    }
+    let (mut open, mut stride) = (closed, 1);
+    while open > 0 && FAULT != fault::CLASH_IS_FIRST {
+        let probe = open.saturating_sub(stride);
+        let Some(earlier) = clash(probe)? else {
+            open = probe + 1;
+            break;
+        };
+        (closed, found, open) = (probe, Some(earlier), probe);
+        stride *= 2;
+    }
+    while open < closed {
+        let half = usize::midpoint(open, closed);
+        match clash(half)? {
+            Some(earlier) => (closed, found) = (half, Some(earlier)),
+            None => open = half + 1,
+        }
+    }
+    let Clash { rule, ops: mut kept } = found.ok_or("what was a contradiction is none")?;
+    kept.push(completions[closed]);
+    kept.sort_unstable();
+    kept.dedup();
+    Ok(Refutation { completion: ret(closed), ops: kept, rule })
+}
+
+#[cfg(test)]
+mod tests;

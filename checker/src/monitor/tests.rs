@@ -1,0 +1,201 @@
+//! The monitor against the check of the whole history.
+
+use super::{Monitor, MonitorOptions};
+use crate::Value;
+use crate::check::{CheckOptions, Engine, ModelKind, Validity, check};
+use crate::decide::brute::Random;
+use crate::history::{Event, EventKind, EventRef, History, ProcessId};
+
+const ROUNDS: u64 = 20_000;
+
+/// Clients of one register that act at one moment within each operation; now and then one lies.
+struct Play {
+    random: Random,
+    held: i64,
+    written: i64,
+    /// The values before, for lies.
+    old: Vec<i64>,
+    open: Vec<(u64, &'static str, Value, Option<Value>)>,
+    idle: Vec<u64>,
+    next_process: u64,
+    events: Vec<Event>,
+    lies: u64,
+}
+
+impl Play {
+    fn new(seed: u64, clients: u64, lies: u64) -> Self {
+        let (open, events) = (Vec::new(), Vec::new());
+        let (random, idle) = (Random(seed), (0..clients).collect());
+        Self {
+            random,
+            held: 0,
+            written: 0,
+            old: vec![0],
+            open,
+            idle,
+            next_process: clients,
+            events,
+            lies,
+        }
+    }
+
+    fn run(mut self, events: usize) -> Vec<Event> {
+        while self.events.len() < events {
+            match self.random.below(3) {
+                0 if !self.idle.is_empty() => self.invoke(),
+                1 if !self.open.is_empty() => self.act(),
+                _ if !self.open.is_empty() => self.end(),
+                _ => {}
+            }
+        }
+        self.events
+    }
+
+    fn invoke(&mut self) {
+        let at = self.random.below(self.idle.len() as u64) as usize;
+        let process = self.idle.swap_remove(at);
+        let pair = |from, to| Value::List(vec![Value::Int(from), Value::Int(to)]);
+        let (f, value) = match self.random.below(4) {
+            0 => ("read", Value::Nil),
+            1 => (
+                "cas",
+                pair(self.old[self.random.below(self.old.len() as u64) as usize], self.new_value()),
+            ),
+            2 => ("cas", pair(self.held, self.new_value())),
+            _ => ("write", Value::Int(self.new_value())),
+        };
+        self.note(process, EventKind::Invoke, f, value.clone());
+        self.open.push((process, f, value, None));
+    }
+
+    fn new_value(&mut self) -> i64 {
+        self.written += 1;
+        self.written
+    }
+
+    fn act(&mut self) {
+        let at = self.random.below(self.open.len() as u64) as usize;
+        let lie = self.random.below(1000) < self.lies;
+        let (_, f, value, answer) = &mut self.open[at];
+        if answer.is_some() {
+            return;
+        }
+        let new = match (*f, value.as_list()) {
+            ("read", _) => {
+                let old = self.old[self.random.below(self.old.len() as u64) as usize];
+                *answer = Some(Value::Int(if lie { old } else { self.held }));
+                return;
+            }
+            ("cas", Some([from, to])) if *from == Value::Int(self.held) || lie => to.as_int(),
+            ("cas", _) => None,
+            _ => value.as_int(),
+        };
+        *answer = Some(new.map_or(Value::Nil, |_| value.clone()));
+        if let Some(new) = new {
+            self.held = new;
+            self.old.push(new);
+            if self.old.len() > 12 {
+                self.old.remove(0);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        let at = self.random.below(self.open.len() as u64) as usize;
+        let crash = self.random.chance(6);
+        if self.open[at].3.is_none() && !crash {
+            return;
+        }
+        let (process, f, value, answer) = self.open.swap_remove(at);
+        let (kind, value) = match answer {
+            _ if crash => (EventKind::Info, value),
+            Some(Value::Nil) => (EventKind::Fail, value),
+            Some(answer) => (EventKind::Ok, answer),
+            None => (EventKind::Info, value),
+        };
+        self.note(process, kind, f, value);
+        self.idle.push(if crash { self.next_process } else { process });
+        self.next_process += u64::from(crash);
+    }
+
+    fn note(&mut self, process: u64, kind: EventKind, f: &str, value: Value) {
+        let (index, process) = (self.events.len() as u64, ProcessId(process));
+        let (time, key, node, error) = (None, None, None, None);
+        self.events.push(Event {
+            index,
+            time,
+            process,
+            kind,
+            f: f.to_owned(),
+            key,
+            value,
+            node,
+            error,
+        });
+    }
+}
+
+fn watch(events: &[Event]) -> (Monitor, Option<u64>) {
+    let options = MonitorOptions { initial: Some(Value::Int(0)), ..MonitorOptions::default() };
+    let mut monitor = Monitor::new(ModelKind::CasRegister, options);
+    let mut first = None;
+    for event in events {
+        let violation = monitor.push(&EventRef::from(event)).unwrap();
+        first = first.or(violation.map(|violation| violation.event));
+    }
+    (monitor, first)
+}
+
+fn judge(events: &[Event]) -> Validity {
+    let options = CheckOptions {
+        initial: Some(Value::Int(0)),
+        engine: Engine::Fast,
+        ..CheckOptions::default()
+    };
+    let history = History::from_events(events).unwrap();
+    check(&history, ModelKind::CasRegister, &options).unwrap().validity
+}
+
+/// What one can know at event `last`: what is open then may still be anything.
+fn up_to(events: &[Event], last: u64) -> &[Event] {
+    &events[..=last as usize]
+}
+
+fn compare(seed: u64, clients: u64, events: usize, lies: u64) -> bool {
+    let events = Play::new(seed, clients, lies).run(events);
+    let (monitor, first) = watch(&events);
+    let verdict = judge(&events);
+    assert_eq!(monitor.conclusion().validity, verdict, "seed {seed}: first at {first:?}");
+    if let Some(first) = first {
+        assert_eq!(judge(up_to(&events, first)), Validity::Invalid, "seed {seed}: at {first}");
+        assert_eq!(judge(up_to(&events, first - 1)), Validity::Valid, "seed {seed}: at {first}");
+    }
+    verdict == Validity::Valid
+}
+
+#[test]
+fn what_is_watched_is_judged_as_the_whole_history_is() {
+    let valid = (0..ROUNDS).filter(|seed| compare(*seed, 2 + seed % 7, 60, 40)).count() as u64;
+    assert!(valid > ROUNDS / 4 && valid < ROUNDS * 3 / 4, "{valid} of {ROUNDS} are valid");
+    let valid = (0..200)
+        .filter(|seed| compare(*seed, 2 + seed % 30, 6_000, u64::from(*seed % 2 == 0)))
+        .count();
+    assert!(valid > 50 && valid < 150, "{valid} of 200 long ones are valid");
+}
+
+#[test]
+fn memory_does_not_grow_with_the_history() {
+    let play = |events| Play::new(5, 12, 0).run(events);
+    let remembered = |events: &[Event]| {
+        let (monitor, first) = watch(events);
+        assert_eq!(first, None);
+        monitor.remembered()
+    };
+    let (short, long) = (play(20_000), play(200_000));
+    // Operations of unknown outcome may act at any time and stay.
+    let crashed =
+        |events: &[Event]| events.iter().filter(|event| event.kind == EventKind::Info).count();
+    let beside = |events: &[Event]| remembered(events).saturating_sub(2 * crashed(events));
+    assert!(beside(&short) < 2_000, "{} beside {}", remembered(&short), crashed(&short));
+    assert!(beside(&long) < 2_000, "{} beside {}", remembered(&long), crashed(&long));
+}
