@@ -3,6 +3,7 @@
 mod cells;
 mod keys;
 mod parts;
+mod sweep;
 mod wgl;
 
 pub(crate) use keys::Key;
