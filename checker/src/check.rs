@@ -1,9 +1,15 @@
 //! The one entry point: a history, a model and a budget in; a verdict out.
 
+mod boxes;
 mod cells;
+mod counters;
+mod elements;
+mod gather;
 mod keys;
+mod locks;
 mod parts;
 mod sweep;
+mod versions;
 mod wgl;
 
 pub(crate) use keys::Key;
@@ -282,18 +288,24 @@ pub fn check(
         ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), None),
         ModelKind::Set => keys::check(&job, || Set::new(unknown), None),
         ModelKind::AppendList => keys::check(&job, || AppendList::new(unknown), None),
-        ModelKind::Mutex => keys::check(&job, || Mutex, None),
+        ModelKind::Mutex => keys::check(&job, || Mutex, Some(locks::decide_mutex)),
         ModelKind::MultiRegister => {
             keys::check(&job, || MultiRegister::new(&initial, unknown), None)
         }
-        ModelKind::FifoQueue => keys::check(&job, FifoQueue::new, None),
-        ModelKind::Stack => keys::check(&job, Stack::new, None),
-        ModelKind::PriorityQueue => keys::check(&job, PriorityQueue::new, None),
-        ModelKind::ElementSet => keys::check(&job, ElementSet::new, None),
-        ModelKind::OwnedMutex => keys::check(&job, OwnedMutex::new, None),
-        ModelKind::FencedMutex => keys::check(&job, FencedMutex::new, None),
-        ModelKind::Counter => keys::check(&job, || Counter::new(&initial, unknown), None),
-        ModelKind::VersionedRegister => keys::check(&job, || VersionedRegister::new(unknown), None),
+        ModelKind::FifoQueue => keys::check(&job, FifoQueue::new, Some(boxes::decide_queue)),
+        ModelKind::Stack => keys::check(&job, Stack::new, Some(boxes::decide_stack)),
+        ModelKind::PriorityQueue => {
+            keys::check(&job, PriorityQueue::new, Some(boxes::decide_priority))
+        }
+        ModelKind::ElementSet => keys::check(&job, ElementSet::new, Some(elements::decide)),
+        ModelKind::OwnedMutex => keys::check(&job, OwnedMutex::new, Some(locks::decide_owned)),
+        ModelKind::FencedMutex => keys::check(&job, FencedMutex::new, Some(locks::decide_fenced)),
+        ModelKind::Counter => {
+            keys::check(&job, || Counter::new(&initial, unknown), Some(counters::decide))
+        }
+        ModelKind::VersionedRegister => {
+            keys::check(&job, || VersionedRegister::new(unknown), Some(versions::decide))
+        }
     }
 }
 

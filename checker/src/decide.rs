@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub(crate) mod append_list;
-mod boxes;
+pub(crate) mod boxes;
 #[cfg(test)]
 pub(crate) mod brute;
 pub(crate) mod cell;

@@ -50,9 +50,9 @@ pub(super) struct Core {
 }
 
 /// Takes away what can be taken away.
-pub(super) fn shrink<O: Object>(scene: &mut Scene<'_, O>) -> Core {
+pub(super) fn shrink<O: Object>(scene: &mut Scene<'_, O>, core: &[u32]) -> Core {
     let mut shrinker = Shrinker::new(scene);
-    let minimal = shrinker.run();
+    let minimal = shrinker.run(core);
     Core { ops: shrinker.kept, minimal }
 }
 
@@ -79,7 +79,8 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
         Self { scene, kept, partners, trials: 0, configurations: 0, doubtful: false }
     }
 
-    fn run(&mut self) -> bool {
+    fn run(&mut self, core: &[u32]) -> bool {
+        self.keep(core);
         if !self.pair() {
             self.narrow();
         }
@@ -95,6 +96,24 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
             } else if !removed {
                 return !self.doubtful;
             }
+        }
+    }
+
+    /// Keeps only what is known to contradict itself, and what it saw, if that is so.
+    fn keep(&mut self, core: &[u32]) {
+        let ops = &self.scene.key.ops;
+        if core.len() == ops.len() {
+            return;
+        }
+        let place = |id: &u32| ops.binary_search_by_key(&(*id as usize), |op| op.id.0).ok();
+        let core: FxHashSet<usize> = core.iter().filter_map(place).collect();
+        let core: Vec<usize> =
+            self.kept.iter().copied().filter(|index| core.contains(index)).collect();
+        if let Some(rest) = self.with_what_they_saw(&core)
+            && rest.len() < self.kept.len()
+            && self.is_culprit_in(&rest)
+        {
+            self.kept = rest;
         }
     }
 

@@ -31,7 +31,6 @@ pub(super) use unpainted::Unpainted;
 use super::{Decision, Rule, Timed};
 
 /// An operation of a box. Elements are numbered densely: tables are as long as the highest number.
-#[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call it yet"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum QueueOp {
     /// Puts an element in.
