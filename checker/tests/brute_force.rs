@@ -10,11 +10,14 @@ mod spoil;
 use generate::{Random, Shape};
 use oracle::{Rules, is_linearizable};
 use rashomon_checker::Value;
-use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, Validity, check};
+use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, Validity, check};
 use rashomon_checker::history::{Event, EventKind, History, OpId, Operation, Outcome};
 
 /// Histories of each model.
 const ROUNDS: u64 = 20_000;
+
+/// Of these, one in so many is judged by each engine.
+const OTHERS_EVERY: u64 = 4;
 
 fn options(rules: &Rules, threads: usize) -> CheckOptions<'static> {
     CheckOptions {
@@ -33,7 +36,13 @@ fn history(events: &[Event], rules: &Rules) -> History {
 }
 
 fn judge(events: &[Event], rules: &Rules, threads: usize) -> CheckReport {
-    check(&history(events, rules), rules.model, &options(rules, threads)).expect("a fit")
+    judge_by(Engine::Auto, events, rules, threads)
+}
+
+fn judge_by(engine: Engine, events: &[Event], rules: &Rules, threads: usize) -> CheckReport {
+    let options = CheckOptions { engine, ..options(rules, threads) };
+    check(&history(events, rules), rules.model, &options)
+        .unwrap_or_else(|error| panic!("{} {engine:?}: {error}\n{}", rules.model, show(events)))
 }
 
 fn random_case(model: ModelKind, round: u64) -> (Shape, Rules, Vec<Event>, bool) {
@@ -66,6 +75,7 @@ fn random_case(model: ModelKind, round: u64) -> (Shape, Rules, Vec<Event>, bool)
 fn compare(model: ModelKind) {
     let mut invalid = 0;
     let mut crashed = 0;
+    let mut decided = 0;
     for round in 0..ROUNDS {
         let (shape, rules, events, spoilt) = random_case(model, round);
         let expected = is_linearizable(&history(&events, &rules), &rules);
@@ -90,10 +100,49 @@ fn compare(model: ModelKind) {
             serde_json::to_string(&again).expect("JSON"),
             "{model} round {round}: three threads report otherwise than one"
         );
+        decided += u64::from(report.engines.iter().all(|used| used.engine == "decider"));
+        if round % OTHERS_EVERY == 0 {
+            others_agree(&events, &rules, &report, round);
+        }
     }
+    assert!(
+        decided >= ROUNDS / 100 * decided_percent_min(model),
+        "only {decided} of {ROUNDS} are decided without a search: {model}"
+    );
     assert!(invalid > ROUNDS / 20, "only {invalid} of {ROUNDS} histories of {model} are invalid");
     assert!(invalid < ROUNDS * 19 / 20, "{invalid} of {ROUNDS} histories of {model} are invalid");
     assert!(crashed > ROUNDS / 5, "only {crashed} of {ROUNDS} have operations of unknown outcome");
+}
+
+/// Of 100 histories, how many must be decided without a search: else the deciders are not what is tested. Values recur in
+/// half of them.
+fn decided_percent_min(model: ModelKind) -> u64 {
+    match model {
+        ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::FencedMutex => 99,
+        ModelKind::FifoQueue
+        | ModelKind::Stack
+        | ModelKind::PriorityQueue
+        | ModelKind::ElementSet
+        | ModelKind::VersionedRegister => 30,
+        ModelKind::Counter => 5,
+        _ => 0,
+    }
+}
+
+/// The searches find the same by themselves, and nobody contradicts anybody.
+fn others_agree(events: &[Event], rules: &Rules, report: &CheckReport, round: u64) {
+    let blocked = |report: &CheckReport| report.counterexample.as_ref().map(|found| found.blocked);
+    for engine in [Engine::Wgl, Engine::Frontier, Engine::Compare] {
+        let other = judge_by(engine, events, rules, 1);
+        let found = (other.validity, blocked(&other));
+        assert_eq!(
+            found,
+            (report.validity, blocked(report)),
+            "{} round {round}, {engine:?}:\n{}",
+            rules.model,
+            show(events)
+        );
+    }
 }
 
 /// A counterexample must hold up by itself.

@@ -80,18 +80,10 @@ fn long_histories_of_every_model_are_decided() {
     for model in ModelKind::ALL {
         // What only grows is read whole again and again: fewer operations are long enough.
         let grows = matches!(model, ModelKind::Set | ModelKind::AppendList | ModelKind::KeyValue);
-        let takes =
-            matches!(model, ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue);
         let shape = Shape {
             model,
             initial: Value::Nil,
-            operations: if takes {
-                60
-            } else if grows {
-                2_000
-            } else {
-                20_000
-            },
+            operations: if grows { 2_000 } else { 20_000 },
             processes: 5,
             keys: 1,
             values: 1_000_000_000,
