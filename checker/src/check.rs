@@ -1,13 +1,19 @@
 //! The one entry point: a history, a model and a budget in; a verdict out.
 
+mod boxes;
 mod cells;
+mod counters;
+mod elements;
+mod gather;
 mod growing;
 mod keys;
 mod lists;
+mod locks;
 mod parts;
 mod sets;
 mod sweep;
 mod texts;
+mod versions;
 mod wgl;
 
 pub(crate) use keys::Key;
@@ -25,12 +31,15 @@ use crate::model::cas_register::CasRegister;
 use crate::model::counter::Counter;
 use crate::model::element_set::ElementSet;
 use crate::model::fenced_mutex::FencedMutex;
+use crate::model::fifo_queue::FifoQueue;
 use crate::model::key_value::KeyValue;
 use crate::model::multi_register::MultiRegister;
 use crate::model::mutex::Mutex;
 use crate::model::owned_mutex::OwnedMutex;
+use crate::model::priority_queue::PriorityQueue;
 use crate::model::register::Register;
 use crate::model::set::Set;
+use crate::model::stack::Stack;
 use crate::model::versioned_register::VersionedRegister;
 
 /// The sequential specifications that this crate knows, by name.
@@ -51,6 +60,12 @@ pub enum ModelKind {
     Mutex,
     /// transactions of reads and writes over several registers (Knossos).
     MultiRegister,
+    /// enqueue an element, dequeue the oldest.
+    FifoQueue,
+    /// push an element, pop the newest.
+    Stack,
+    /// insert a whole number, delete the least.
+    PriorityQueue,
     /// add, remove, contains of single elements, answering true or false.
     ElementSet,
     /// acquire and release, by the same process.
@@ -279,15 +294,24 @@ pub fn check(
         ModelKind::AppendList => {
             keys::check(&job, || AppendList::new(unknown), Some(lists::decide))
         }
-        ModelKind::Mutex => keys::check(&job, || Mutex, None),
+        ModelKind::Mutex => keys::check(&job, || Mutex, Some(locks::decide_mutex)),
         ModelKind::MultiRegister => {
             keys::check(&job, || MultiRegister::new(&initial, unknown), None)
         }
-        ModelKind::ElementSet => keys::check(&job, ElementSet::new, None),
-        ModelKind::OwnedMutex => keys::check(&job, OwnedMutex::new, None),
-        ModelKind::FencedMutex => keys::check(&job, FencedMutex::new, None),
-        ModelKind::Counter => keys::check(&job, || Counter::new(&initial, unknown), None),
-        ModelKind::VersionedRegister => keys::check(&job, || VersionedRegister::new(unknown), None),
+        ModelKind::FifoQueue => keys::check(&job, FifoQueue::new, Some(boxes::decide_queue)),
+        ModelKind::Stack => keys::check(&job, Stack::new, Some(boxes::decide_stack)),
+        ModelKind::PriorityQueue => {
+            keys::check(&job, PriorityQueue::new, Some(boxes::decide_priority))
+        }
+        ModelKind::ElementSet => keys::check(&job, ElementSet::new, Some(elements::decide)),
+        ModelKind::OwnedMutex => keys::check(&job, OwnedMutex::new, Some(locks::decide_owned)),
+        ModelKind::FencedMutex => keys::check(&job, FencedMutex::new, Some(locks::decide_fenced)),
+        ModelKind::Counter => {
+            keys::check(&job, || Counter::new(&initial, unknown), Some(counters::decide))
+        }
+        ModelKind::VersionedRegister => {
+            keys::check(&job, || VersionedRegister::new(unknown), Some(versions::decide))
+        }
     }
 }
 
