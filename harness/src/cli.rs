@@ -13,6 +13,7 @@ pub mod node;
 mod quantity;
 pub mod report;
 pub mod run;
+mod target;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
