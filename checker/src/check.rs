@@ -1,8 +1,13 @@
 //! The one entry point: a history, a model and a budget in; a verdict out.
 
 mod cells;
+mod growing;
 mod keys;
+mod lists;
 mod parts;
+mod sets;
+mod sweep;
+mod texts;
 mod wgl;
 
 pub(crate) use keys::Key;
@@ -269,9 +274,11 @@ pub fn check(
             let make = || CasRegister::new(&initial, unknown, failures);
             keys::check(&job, make, Some(cells::decide))
         }
-        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), None),
-        ModelKind::Set => keys::check(&job, || Set::new(unknown), None),
-        ModelKind::AppendList => keys::check(&job, || AppendList::new(unknown), None),
+        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), Some(texts::decide)),
+        ModelKind::Set => keys::check(&job, || Set::new(unknown), Some(sets::decide)),
+        ModelKind::AppendList => {
+            keys::check(&job, || AppendList::new(unknown), Some(lists::decide))
+        }
         ModelKind::Mutex => keys::check(&job, || Mutex, None),
         ModelKind::MultiRegister => {
             keys::check(&job, || MultiRegister::new(&initial, unknown), None)

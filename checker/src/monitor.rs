@@ -169,7 +169,7 @@ impl Monitor {
             return Ok(None);
         }
         let entry = self.book.close(event).map_err(MonitorError::History)?;
-        Ok(self.end(entry, event))
+        Ok(self.end(&entry, event))
     }
 
     /// What is known now. Can be asked at any time.
@@ -223,7 +223,7 @@ impl Monitor {
         Ok(())
     }
 
-    fn end(&mut self, entry: Entry, event: &EventRef<'_>) -> Option<Violation> {
+    fn end(&mut self, entry: &Entry, event: &EventRef<'_>) -> Option<Violation> {
         let object = &mut self.objects[entry.object as usize];
         let State::Register(register) = &mut object.state else { return None };
         let unknown = event.value.is_nil() && self.options.nil_reads_unknown;
