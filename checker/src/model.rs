@@ -118,7 +118,7 @@ pub(crate) struct Selection<'a> {
 ///
 /// The methods take `&mut self` only to intern; the answers depend on nothing but the arguments (and, for
 /// [`Object::agreeing`] and [`Object::unobservable`], on the last [`Object::select`]).
-pub(crate) trait Object: Send {
+pub(crate) trait Object {
     /// Gives an operation its classes, or says why it has none.
     fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit>;
 
@@ -128,6 +128,18 @@ pub(crate) trait Object: Send {
     /// The step function: the state after an operation of `class` took effect in `state`; `None` if it cannot have
     /// answered what it answered there.
     fn step(&mut self, state: StateId, class: ClassId) -> Option<StateId>;
+
+    /// Every state that can follow: more than one where the model leaves open what happens, none where the operation
+    /// cannot have answered what it answered. A model that overrides this is searched by branching; an observer's
+    /// only successor is the state itself.
+    fn successors(&mut self, state: StateId, class: ClassId, into: &mut Vec<StateId>) {
+        into.extend(self.step(state, class));
+    }
+
+    /// Of operations that can take effect next, those of lower rank are tried first.
+    fn rank(&self, _class: ClassId) -> u32 {
+        0
+    }
 
     /// Whether operations of this class change the state in *no* state. A write of the current value is not such.
     fn is_observer(&self, class: ClassId) -> bool;
