@@ -1,8 +1,13 @@
 //! The one entry point: a history, a model and a budget in; a verdict out.
 
 mod cells;
+mod growing;
 mod keys;
+mod lists;
 mod parts;
+mod sets;
+mod sweep;
+mod texts;
 mod wgl;
 
 pub(crate) use keys::Key;
@@ -168,6 +173,7 @@ pub struct ObjectOrder {
 
 /// One way in which keys were judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EngineUse {
     /// `decider`, `frontier`, `wgl`, or `nobody`.
     pub engine: String,
@@ -192,6 +198,7 @@ impl CheckReport {
 
 /// Why nothing could be checked: the history does not fit the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CheckError {
     /// An operation has a function that the model does not know.
     UnknownFunction {
@@ -286,9 +293,11 @@ pub fn check(
             let make = || CasRegister::new(&initial, unknown, failures);
             keys::check(&job, make, Some(cells::decide))
         }
-        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), None),
-        ModelKind::Set => keys::check(&job, || Set::new(unknown), None),
-        ModelKind::AppendList => keys::check(&job, || AppendList::new(unknown), None),
+        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), Some(texts::decide)),
+        ModelKind::Set => keys::check(&job, || Set::new(unknown), Some(sets::decide)),
+        ModelKind::AppendList => {
+            keys::check(&job, || AppendList::new(unknown), Some(lists::decide))
+        }
         ModelKind::Mutex => keys::check(&job, || Mutex, None),
         ModelKind::MultiRegister => {
             keys::check(&job, || MultiRegister::new(&initial, unknown), None)

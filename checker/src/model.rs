@@ -141,6 +141,11 @@ pub(crate) trait Object {
         0
     }
 
+    /// The state that a blind write leaves: an operation that is legal in every state and always leaves this one.
+    fn blind(&self, _class: ClassId) -> Option<StateId> {
+        None
+    }
+
     /// Whether operations of this class change the state in *no* state. A write of the current value is not such.
     fn is_observer(&self, class: ClassId) -> bool;
 
@@ -176,6 +181,12 @@ pub(crate) trait Object {
     /// For [`Recurrence::Never`]: whether an update that agrees with every observer still to come can be made at once
     /// without losing an order, because updates commute and every such observer contains it.
     fn commutes(&self) -> bool {
+        false
+    }
+
+    /// For [`Recurrence::Never`]: whether it is known, without making the state that this update leads to, that no observer
+    /// is legal there or later.
+    fn leads_nowhere(&self, _state: StateId, _class: ClassId) -> bool {
         false
     }
 

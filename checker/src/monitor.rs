@@ -84,6 +84,7 @@ enum State {
 
 /// The history has become impossible.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Violation {
     /// Position of the event that makes it certain.
     pub event: u64,
@@ -99,6 +100,7 @@ pub struct Violation {
 
 /// What a monitor cannot take.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MonitorError {
     /// The event is none of a history.
     History(HistoryError),
@@ -115,6 +117,7 @@ pub enum MonitorError {
 
 /// What a monitor knows in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conclusion {
     /// The verdict so far.
     pub validity: Validity,
@@ -169,7 +172,7 @@ impl Monitor {
             return Ok(None);
         }
         let entry = self.book.close(event).map_err(MonitorError::History)?;
-        Ok(self.end(entry, event))
+        Ok(self.end(&entry, event))
     }
 
     /// What is known now. Can be asked at any time.
@@ -223,7 +226,7 @@ impl Monitor {
         Ok(())
     }
 
-    fn end(&mut self, entry: Entry, event: &EventRef<'_>) -> Option<Violation> {
+    fn end(&mut self, entry: &Entry, event: &EventRef<'_>) -> Option<Violation> {
         let object = &mut self.objects[entry.object as usize];
         let State::Register(register) = &mut object.state else { return None };
         let unknown = event.value.is_nil() && self.options.nil_reads_unknown;

@@ -71,9 +71,9 @@ mod lookahead;
 mod memo;
 mod problem;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wgl;
 
-pub(crate) use budget::{Budget, Stop};
+pub(crate) use budget::{Account, Budget, Stop};
 pub(crate) use problem::{KeyOp, Problem};
 pub(crate) use wgl::{Findings, Outcome, Tuning, search};

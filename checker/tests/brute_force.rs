@@ -1,4 +1,4 @@
-//! The search against the second opinion, on many small random histories of every model.
+//! Deciders and searches against the second opinion, on many small random histories of every model.
 
 #[path = "support/generate.rs"]
 mod generate;
@@ -10,11 +10,16 @@ mod spoil;
 use generate::{Random, Shape};
 use oracle::{Rules, is_linearizable};
 use rashomon_checker::Value;
-use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, Validity, check};
+use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, Validity, check};
 use rashomon_checker::history::{Event, EventKind, History, OpId, Operation, Outcome};
 
-/// Histories of each model.
+/// Histories of each model, unless `RASHOMON_FUZZ_ROUNDS` says how many.
 const ROUNDS: u64 = 20_000;
+
+fn rounds() -> u64 {
+    let told = std::env::var("RASHOMON_FUZZ_ROUNDS").ok();
+    told.and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
 
 fn options(rules: &Rules, threads: usize) -> CheckOptions<'static> {
     CheckOptions {
@@ -34,6 +39,21 @@ fn history(events: &[Event], rules: &Rules) -> History {
 
 fn judge(events: &[Event], rules: &Rules, threads: usize) -> CheckReport {
     check(&history(events, rules), rules.model, &options(rules, threads)).expect("a fit")
+}
+
+/// What an engine says, where the decider alone said `report`.
+fn judge_by(engine: Engine, events: &[Event], rules: &Rules, report: &CheckReport, round: u64) {
+    let options = CheckOptions { engine, ..options(rules, 1) };
+    let found = check(&history(events, rules), rules.model, &options);
+    let model = rules.model;
+    let found = found.unwrap_or_else(|error| panic!("{model} round {round}: {error}"));
+    let context = || format!("{model} round {round} by {engine:?}:\n{}", show(events));
+    assert_eq!(found.validity, report.validity, "{}", context());
+    let blocked = |report: &CheckReport| report.counterexample.as_ref().map(|case| case.blocked);
+    assert_eq!(blocked(&found), blocked(report), "{}", context());
+    if found.validity == Validity::Invalid {
+        examine(events, rules, &found, round);
+    }
 }
 
 fn random_case(model: ModelKind, round: u64) -> (Shape, Rules, Vec<Event>, bool) {
@@ -66,7 +86,9 @@ fn random_case(model: ModelKind, round: u64) -> (Shape, Rules, Vec<Event>, bool)
 fn compare(model: ModelKind) {
     let mut invalid = 0;
     let mut crashed = 0;
-    for round in 0..ROUNDS {
+    let mut decided = 0;
+    let rounds = rounds();
+    for round in 0..rounds {
         let (shape, rules, events, spoilt) = random_case(model, round);
         let expected = is_linearizable(&history(&events, &rules), &rules);
         let report = judge(&events, &rules, 1);
@@ -83,7 +105,12 @@ fn compare(model: ModelKind) {
             invalid += 1;
             examine(&events, &rules, &report, round);
         }
+        judge_by(Engine::Compare, &events, &rules, &report, round);
+        if round % 4 == 0 {
+            judge_by(Engine::Wgl, &events, &rules, &report, round);
+        }
         crashed += u64::from(report.crashed > 0);
+        decided += u64::from(report.engines.iter().all(|used| used.engine == "decider"));
         let again = judge(&events, &rules, 3);
         assert_eq!(
             serde_json::to_string(&report).expect("JSON"),
@@ -91,9 +118,19 @@ fn compare(model: ModelKind) {
             "{model} round {round}: three threads report otherwise than one"
         );
     }
-    assert!(invalid > ROUNDS / 20, "only {invalid} of {ROUNDS} histories of {model} are invalid");
-    assert!(invalid < ROUNDS * 19 / 20, "{invalid} of {ROUNDS} histories of {model} are invalid");
-    assert!(crashed > ROUNDS / 5, "only {crashed} of {ROUNDS} have operations of unknown outcome");
+    println!("{model}: {rounds} histories, {invalid} invalid, {decided} by deciders alone");
+    assert!(invalid > rounds / 20, "only {invalid} of {rounds} histories of {model} are invalid");
+    assert!(invalid < rounds * 19 / 20, "{invalid} of {rounds} histories of {model} are invalid");
+    assert!(crashed > rounds / 5, "only {crashed} of {rounds} have operations of unknown outcome");
+    let has_decider = matches!(
+        model,
+        ModelKind::Register
+            | ModelKind::CasRegister
+            | ModelKind::KeyValue
+            | ModelKind::Set
+            | ModelKind::AppendList
+    );
+    assert!(!has_decider || decided > rounds / 10, "deciders judged only {decided} of {rounds}");
 }
 
 /// A counterexample must hold up by itself.

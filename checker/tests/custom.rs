@@ -18,7 +18,7 @@ struct Registers;
 enum Cas {
     Read(u8),
     Write(u8, u8),
-    Cas(u8, u8, u8),
+    Swap(u8, u8, u8),
 }
 
 impl Model for Registers {
@@ -34,14 +34,14 @@ impl Model for Registers {
         let (answer, next) = match input {
             Cas::Read(_) => (*state, *state),
             Cas::Write(_, value) => (0, *value),
-            Cas::Cas(_, from, to) if from == state => (1, *to),
-            Cas::Cas(..) => (0, *state),
+            Cas::Swap(_, from, to) if from == state => (1, *to),
+            Cas::Swap(..) => (0, *state),
         };
         output.is_none_or(|output| *output == answer).then_some(next)
     }
 
     fn object(&self, input: &Cas) -> String {
-        let (Cas::Read(key) | Cas::Write(key, _) | Cas::Cas(key, ..)) = input;
+        let (Cas::Read(key) | Cas::Write(key, _) | Cas::Swap(key, ..)) = input;
         key.to_string()
     }
 
@@ -288,7 +288,7 @@ where
                 log.crash(token).expect("open");
                 position += 1;
             }
-            1 => drop(token),
+            1 => {}
             _ => {
                 if random.chance(spoilt) {
                     output = random.pick(outputs).clone();
@@ -391,7 +391,7 @@ fn registers_with_all_hints_are_judged_as_by_brute_force() {
         match random.below(3) {
             0 => Cas::Read(key),
             1 => Cas::Write(key, one),
-            _ => Cas::Cas(key, one, two),
+            _ => Cas::Swap(key, one, two),
         }
     };
     fuzz(&Registers, times(5_000), input, &[0, 1, 2], 30);
@@ -496,12 +496,12 @@ fn hard() -> Log<Cas, u8> {
     let mut log = Log::new();
     let pairs = (0..5).flat_map(|from| (0..5).map(move |to| (from, to)));
     let tokens: Vec<_> =
-        pairs.map(|(from, to)| (log.invoke(1, Cas::Cas(0, from, to)), from == 4)).collect();
+        pairs.map(|(from, to)| (log.invoke(1, Cas::Swap(0, from, to)), from == 4)).collect();
     for (token, fails) in tokens {
-        log.complete(token, u8::from(!fails)).unwrap();
+        log.complete(token, u8::from(!fails)).expect("open");
     }
     let read = log.invoke(1, Cas::Read(0));
-    log.complete(read, 7).unwrap();
+    log.complete(read, 7).expect("open");
     log
 }
 

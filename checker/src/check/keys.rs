@@ -18,7 +18,7 @@ use crate::model::{Misfit, Object};
 use crate::search::{Budget, KeyOp, Stop};
 
 use super::parts::{Part, Parts};
-use super::{TOLD_TO_STOP, wgl};
+use super::{TOLD_TO_STOP, sweep, wgl};
 
 /// Decides the history of one object, if the decider's preconditions hold. The numbers of operations in the decision and
 /// in a flaw are indices into those of the part.
@@ -178,7 +178,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             Err(why) if engine == Engine::Fast => {
                 Finding { verdict: Verdict::Undecidable, by: (NOBODY, why) }
             }
-            Err(why) => Finding { verdict: self.search(&self.court, part), by: (WGL, why) },
+            Err(why) => self.search_alone(part, why),
         };
         if let Verdict::Invalid { first, .. } = finding.verdict {
             self.court.earliest.fetch_min(first, Ordering::Relaxed);
@@ -202,12 +202,36 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         Ok(Finding { verdict, by: (DECIDER, "") })
     }
 
-    fn search(&self, court: &Court<'_>, part: Part<'_>) -> Verdict {
+    /// What the search says that was chosen; where all are to be compared, what both say.
+    fn search_alone(&self, part: Part<'_>, why: &'static str) -> Finding {
+        match self.court.job.options.engine {
+            Engine::Wgl => {
+                Finding { verdict: self.search(Search::Wgl, &self.court, part), by: (WGL, why) }
+            }
+            Engine::Compare => {
+                // The whole of the key's history, whatever is known of others: so does what it is compared with.
+                let Court { job, budget, .. } = self.court;
+                let alone = Court { job, budget, earliest: AtomicU64::new(u64::MAX) };
+                let verdict = self.search(Search::Frontier, &alone, part);
+                self.compare(Finding { verdict, by: (FRONTIER, why) }, part)
+            }
+            Engine::Auto | Engine::Fast | Engine::Frontier => {
+                let verdict = self.search(Search::Frontier, &self.court, part);
+                Finding { verdict, by: (FRONTIER, why) }
+            }
+        }
+    }
+
+    fn search(&self, search: Search, court: &Court<'_>, part: Part<'_>) -> Verdict {
         let mut key = match Key::of(self.court.job, part.key, part.ids, (self.make)()) {
             Ok(key) => key,
             Err((misfit, id)) => return Verdict::Misfit(misfit, id),
         };
-        match wgl::judge(court, &mut key) {
+        let judgement = match search {
+            Search::Frontier => sweep::judge(court, &mut key),
+            Search::Wgl => wgl::judge(court, &mut key),
+        };
+        match judgement {
             Judgement::Valid { configurations, order } => self.certify(part, order, configurations),
             Judgement::Invalid { first } => Verdict::Invalid { first, core: None },
             Judgement::InvalidSomewhere => Verdict::InvalidSomewhere,
@@ -230,28 +254,26 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         Verdict::Valid { configurations, order: kept }
     }
 
-    /// A second opinion on what the decider found, on the whole of the key's history.
+    /// Further opinions on what was found, each on the whole of the key's history.
     fn compare(&self, finding: Finding, part: Part<'_>) -> Finding {
-        let told = |verdict: &Verdict| match verdict {
-            Verdict::Valid { .. } => Some(None),
-            Verdict::Invalid { first, .. } => Some(Some(*first)),
-            _ => None,
-        };
+        let Some(one) = told(&finding.verdict) else { return finding };
         let Court { job, budget, .. } = self.court;
-        let other = self.search(&Court { job, budget, earliest: AtomicU64::new(u64::MAX) }, part);
-        let (Some(one), Some(two)) = (told(&finding.verdict), told(&other)) else {
-            return finding;
-        };
-        if one == two {
-            return finding;
+        for (search, name) in [(Search::Frontier, FRONTIER), (Search::Wgl, WGL)] {
+            if name == finding.by.0 {
+                continue;
+            }
+            let alone = Court { job, budget, earliest: AtomicU64::new(u64::MAX) };
+            let other = self.search(search, &alone, part);
+            if let Verdict::Wrong(_) | Verdict::Misfit(..) = other {
+                return Finding { verdict: other, ..finding };
+            }
+            if let Some(two) = told(&other).filter(|two| *two != one) {
+                let what =
+                    format!("the {} says {}, the {name} {}", finding.by.0, words(one), words(two));
+                return Finding { verdict: Verdict::Wrong(what), ..finding };
+            }
         }
-        let words = |first: Option<u64>| match first {
-            None => "linearizable".to_owned(),
-            Some(first) => format!("not linearizable from event {first} on"),
-        };
-        let (decider, search) = (words(one), words(two));
-        let what = format!("the {DECIDER} says {decider}, the {WGL} search says {search}");
-        Finding { verdict: Verdict::Wrong(what), ..finding }
+        finding
     }
 
     fn report(self) -> Result<CheckReport, CheckError> {
@@ -302,8 +324,35 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
     }
 }
 
+/// The searches.
+#[derive(Debug, Clone, Copy)]
+enum Search {
+    Frontier,
+    Wgl,
+}
+
+/// Stands for no completion at all.
+const NEVER: u64 = u64::MAX;
+
+/// A verdict that can be compared: from which completion on there is no order, or [`NEVER`].
+fn told(verdict: &Verdict) -> Option<u64> {
+    match verdict {
+        Verdict::Valid { .. } => Some(NEVER),
+        Verdict::Invalid { first, .. } => Some(*first),
+        _ => None,
+    }
+}
+
+fn words(first: u64) -> String {
+    match first {
+        NEVER => "linearizable".to_owned(),
+        first => format!("not linearizable from event {first} on"),
+    }
+}
+
 /// Names of those who find verdicts.
 const DECIDER: &str = "decider";
+const FRONTIER: &str = "frontier";
 const WGL: &str = "wgl";
 const NOBODY: &str = "nobody";
 

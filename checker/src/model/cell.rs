@@ -105,6 +105,13 @@ impl Cell {
         }
     }
 
+    pub(crate) fn blind(&self, class: ClassId) -> Option<StateId> {
+        match self.op(class) {
+            CellOp::Write(value) => Some(value),
+            CellOp::Read(_) | CellOp::Cas(..) | CellOp::CasFailed(_) => None,
+        }
+    }
+
     pub(crate) fn excludes(&self, class: ClassId) -> Option<StateId> {
         match self.op(class) {
             CellOp::CasFailed(from) => Some(from),
@@ -157,6 +164,10 @@ macro_rules! object_by_cell {
 
         fn is_observer(&self, class: $crate::model::ClassId) -> bool {
             self.cell.is_observer(class)
+        }
+
+        fn blind(&self, class: $crate::model::ClassId) -> Option<$crate::model::StateId> {
+            self.cell.blind(class)
         }
 
         fn recurrence(&self) -> $crate::model::Recurrence {

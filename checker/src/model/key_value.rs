@@ -134,6 +134,10 @@ impl Object for KeyValue {
         matches!(self.classes.get(class.0), KvOp::Get(_))
     }
 
+    fn blind(&self, class: ClassId) -> Option<StateId> {
+        self.makes(class)
+    }
+
     /// Without `append` this is a register; without `put` and `delete` it only grows.
     fn recurrence(&self) -> Recurrence {
         match (self.replaces, self.appends) {

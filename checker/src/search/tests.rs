@@ -2,11 +2,11 @@
 //! same random histories that the real rules pass: a comparison that cannot fail would prove nothing.
 
 #[path = "../../tests/support/generate.rs"]
-mod generate;
+pub(crate) mod generate;
 #[path = "../../tests/support/oracle.rs"]
 mod oracle;
 #[path = "../../tests/support/spoil.rs"]
-mod spoil;
+pub(crate) mod spoil;
 
 use generate::{Random, Shape};
 use oracle::{Rules, is_linearizable};

@@ -1,0 +1,384 @@
+//! The sweep against brute force, against the tree search, and with each of its rules broken.
+
+use super::*;
+use crate::Value;
+use crate::check::ModelKind;
+use crate::decide::brute::{self, Random, random_spans};
+use crate::decide::{NEVER, Timed};
+use crate::history::History;
+use crate::history::{self, OpId};
+use crate::model::append_list::AppendList;
+use crate::model::cas_register::CasRegister;
+use crate::model::cell::{Cell, object_by_cell};
+use crate::model::key_value::KeyValue;
+use crate::model::multi_register::MultiRegister;
+use crate::model::mutex::Mutex;
+use crate::model::set::Set;
+use crate::model::{Meaning, Misfit};
+use crate::search;
+use crate::search::Budget;
+use crate::search::tests::generate::{self, Shape};
+use crate::search::tests::spoil;
+
+/// A register whose operations are made by hand.
+struct Hand {
+    cell: Cell,
+}
+
+impl Object for Hand {
+    fn interpret(&mut self, _operation: history::Op<'_>) -> Result<Meaning, Misfit> {
+        Err(Misfit::Function)
+    }
+
+    object_by_cell!();
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Op {
+    Read(u8),
+    Write(u8),
+    Cas(u8, u8),
+    CasFailed(u8),
+}
+
+/// An operation of unknown outcome has no answer: it may write, but what it would have read says nothing.
+fn step(state: &mut u8, op: &Timed<Op>) -> bool {
+    match op.op {
+        Op::Read(value) => op.is_crashed() || *state == value,
+        Op::Write(value) => {
+            *state = value;
+            true
+        }
+        Op::Cas(from, to) => {
+            let legal = *state == from;
+            if legal {
+                *state = to;
+            }
+            legal
+        }
+        Op::CasFailed(from) => op.is_crashed() || *state != from,
+    }
+}
+
+fn object_and_ops(ops: &[Timed<Op>]) -> (Hand, Vec<KeyOp>) {
+    let mut cell = Cell::new(&Value::Int(0));
+    let value = |value: u8| Value::Int(i64::from(value));
+    let made = ops.iter().enumerate().map(|(number, op)| {
+        let meaning = match op.op {
+            Op::Read(read) => Meaning::observer(cell.read(&value(read))),
+            Op::Write(written) => Meaning::update(cell.write(&value(written))),
+            Op::Cas(from, to) if from == to => {
+                Meaning::observer(cell.cas(&value(from), &value(to)))
+            }
+            Op::Cas(from, to) => Meaning::update(cell.cas(&value(from), &value(to))),
+            Op::CasFailed(from) => Meaning::observer(cell.cas_failed(&value(from))),
+        };
+        let ret = if op.is_crashed() { u64::MAX } else { u64::from(op.ret) };
+        KeyOp { id: OpId(number), call: u64::from(op.call), ret, meaning }
+    });
+    let made = made.collect();
+    (Hand { cell }, made)
+}
+
+/// What operations are made of.
+#[derive(Debug, Clone, Copy)]
+struct Mix {
+    ops: usize,
+    open: usize,
+    values: u64,
+    crashes: u64,
+    cas: u64,
+    failed: u64,
+    reads: u64,
+}
+
+/// Answers as a store that does each operation at a random moment would give them, and then some of them spoilt.
+fn history(random: &mut Random, mix: Mix) -> Vec<Timed<Op>> {
+    let spans = random_spans(random, mix.ops, mix.open, mix.crashes);
+    let mut moments: Vec<(u32, u32, usize)> = Vec::new();
+    let last = spans.iter().map(|span| if span.ret == NEVER { span.call } else { span.ret }).max();
+    let last = last.unwrap_or(0);
+    for (number, span) in spans.iter().enumerate() {
+        let ret = if span.ret == NEVER { last + 6 } else { span.ret };
+        let at = span.call + random.below(u64::from(ret - span.call)) as u32;
+        moments.push((at, random.next() as u32, number));
+    }
+    moments.sort_unstable();
+    let mut state = 0_u8;
+    let mut ops = vec![Op::Read(0); spans.len()];
+    for (_, _, number) in moments {
+        let value = random.below(mix.values) as u8;
+        let kind = random.below(100);
+        ops[number] = if kind < mix.reads {
+            Op::Read(state)
+        } else if kind < mix.reads + mix.cas {
+            let from = if random.chance(70) { state } else { random.below(mix.values) as u8 };
+            if from == state {
+                state = value;
+                Op::Cas(from, value)
+            } else if random.chance(mix.failed) {
+                Op::CasFailed(from)
+            } else {
+                Op::Read(state)
+            }
+        } else {
+            state = value;
+            Op::Write(value)
+        };
+    }
+    let mut timed: Vec<Timed<Op>> = spans
+        .iter()
+        .zip(ops)
+        .map(|(span, op)| Timed { call: span.call, ret: span.ret, op })
+        .collect();
+    if random.chance(85) && !timed.is_empty() {
+        for _ in 0..=random.below(4) {
+            let at = random.below(timed.len() as u64) as usize;
+            let value = random.below(mix.values) as u8;
+            timed[at].op = match timed[at].op {
+                Op::Read(_) => Op::Read(value),
+                Op::Write(_) => Op::Write(value),
+                Op::Cas(from, _) if random.chance(50) => Op::Cas(from, value),
+                Op::Cas(_, to) => Op::Cas(value, to),
+                Op::CasFailed(_) => Op::CasFailed(value),
+            };
+        }
+    }
+    timed
+}
+
+fn mix(random: &mut Random, ops: usize) -> Mix {
+    Mix {
+        ops,
+        open: 2 + random.below(5) as usize,
+        values: 2 + random.below(3),
+        crashes: [0, 10, 30, 50][random.below(4) as usize],
+        cas: [0, 15, 40][random.below(3) as usize],
+        failed: [0, 0, 100][random.below(3) as usize],
+        reads: [20, 35, 50][random.below(3) as usize],
+    }
+}
+
+fn run(ops: &[Timed<Op>], sabotage: Option<Sabotage>, wide: bool, width: usize) -> Findings {
+    let (mut object, key_ops) = object_and_ops(ops);
+    let budget = Budget::new(64 << 20);
+    let mut account = budget.account();
+    let mut meter = Meter::new(&mut account, &|| None);
+    let order = Order { sabotage };
+    if wide {
+        return run_wide(&mut object, &key_ops, order, &mut meter);
+    }
+    decide_by(&mut object, &key_ops, u64::MAX, order, width, &mut meter)
+}
+
+fn run_wide(object: &mut Hand, ops: &[KeyOp], order: Order, meter: &mut Meter<'_, '_>) -> Findings {
+    let plan = Plan::new(object, ops, u64::MAX, order);
+    let (outcome, progress) = (Outcome::Stopped(Stop::Effort), Progress::default());
+    let mut findings = Findings { outcome, configurations: 0, progress };
+    let ended = sweep_with::<_, Wide>(object, &plan, order, Effort::FULL, meter, &mut findings);
+    findings.outcome = match ended.unwrap() {
+        End::Through(order) => Outcome::Linearizable(order),
+        End::Stuck { impasse, .. } => Outcome::NotLinearizable(impasse),
+        End::Stopped(stop) => Outcome::Stopped(stop),
+    };
+    findings
+}
+
+fn is_right(ops: &[Timed<Op>], findings: &Findings, expected: bool) -> bool {
+    match &findings.outcome {
+        Outcome::Linearizable(order) => {
+            if expected {
+                brute::assert_order(ops, order, &0, &step);
+            }
+            expected
+        }
+        Outcome::NotLinearizable(impasse) => {
+            if expected {
+                return false;
+            }
+            let at = impasse.completion as u32;
+            let known = brute::as_known(ops, at);
+            let before = brute::as_known(ops, at - 1);
+            !brute::is_linearizable(&known, &0, &step) && brute::is_linearizable(&before, &0, &step)
+        }
+        Outcome::Stopped(stop) => panic!("stopped: {stop:?}"),
+    }
+}
+
+fn lines(ops: &[Timed<Op>]) -> String {
+    let line = |op: &Timed<Op>| format!("{} {} {:?}\n", op.call, op.ret, op.op);
+    ops.iter().map(line).collect()
+}
+
+fn fuzz(seed: u64, rounds: u64, ops_max: u64, wide: bool) -> (u64, u64) {
+    let mut valid = 0;
+    for round in 0..rounds {
+        let mut random = Random(seed + round);
+        let count = 4 + random.below(ops_max - 3) as usize;
+        let mix = mix(&mut random, count);
+        let ops = history(&mut random, mix);
+        let expected = brute::is_linearizable(&ops, &0, &step);
+        valid += u64::from(expected);
+        let width = [1, 2, 256][random.below(3) as usize];
+        let findings = run(&ops, None, wide, width);
+        assert!(
+            is_right(&ops, &findings, expected),
+            "round {round}: expected {expected}, got {findings:?} of {mix:?}\n{}",
+            lines(&ops)
+        );
+    }
+    (valid, rounds)
+}
+
+#[test]
+fn small_histories_are_judged_as_by_brute_force() {
+    let (valid, all) = fuzz(1, 60_000, 10, false);
+    assert!(valid * 10 > all * 3 && valid * 10 < all * 8, "{valid} of {all} are linearizable");
+}
+
+#[test]
+fn wide_sets_make_no_difference() {
+    fuzz(1 << 40, 20_000, 9, true);
+}
+
+/// The first history that a broken rule judges wrongly.
+fn first_wrong(sabotage: Sabotage, rounds: u64) -> Option<u64> {
+    (0..rounds).find(|round| {
+        let mut random = Random((1 << 50) + round);
+        let count = 4 + random.below(7) as usize;
+        let mix = mix(&mut random, count);
+        let ops = history(&mut random, mix);
+        let findings = run(&ops, Some(sabotage), false, WIDTH_FIRST);
+        let found = matches!(findings.outcome, Outcome::Linearizable(_));
+        found != brute::is_linearizable(&ops, &0, &step)
+    })
+}
+
+#[test]
+fn every_broken_rule_is_caught() {
+    let missed: Vec<String> = Sabotage::ALL
+        .iter()
+        .filter_map(|sabotage| {
+            let caught = first_wrong(*sabotage, 200_000);
+            caught.is_none().then(|| format!("{sabotage:?}"))
+        })
+        .collect();
+    assert!(missed.is_empty(), "not noticed: {missed:?}");
+}
+
+/// What the tree search says of what is known at `horizon`.
+fn searched<O: Object>(object: &mut O, ops: &[KeyOp], horizon: u64) -> bool {
+    let problem = search::Problem::build(object, ops, 0..ops.len(), horizon, false);
+    let budget = Budget::new(64 << 20);
+    let tuning = search::Tuning::full();
+    let found = search::search(object, &problem, &tuning, &mut budget.account(), &|| None);
+    matches!(found.outcome, search::Outcome::Linearizable(_))
+}
+
+/// Compares the two engines on one history of one object: the verdict and the first impossible completion.
+fn compare<O: Object>(mut object: O, history: &History, about: &str) -> bool {
+    let mut ops = Vec::new();
+    for operation in history.ops() {
+        let meaning = object.interpret(operation).unwrap();
+        let ret = operation.ret().unwrap_or(u64::MAX);
+        ops.push(KeyOp { id: operation.id(), call: operation.call(), ret, meaning });
+    }
+    let expected = searched(&mut object, &ops, u64::MAX);
+    let budget = Budget::new(64 << 20);
+    let mut account = budget.account();
+    let found = decide(&mut object, &ops, u64::MAX, &mut Meter::new(&mut account, &|| None));
+    match found.outcome {
+        Outcome::Linearizable(order) => {
+            assert!(expected, "{about}: called linearizable");
+            let completed = |op: &&KeyOp| op.ret != u64::MAX && op.meaning.completed.is_some();
+            let fewest = ops.iter().filter(completed).count();
+            assert!(order.len() >= fewest, "{about}: {order:?} is not all");
+        }
+        Outcome::NotLinearizable(impasse) => {
+            assert!(!expected, "{about}: called impossible at {}", impasse.completion);
+            assert!(impasse.exact, "{about}: not located");
+            assert!(!searched(&mut object, &ops, impasse.completion), "{about}: not certain");
+            let before = impasse.completion - 1;
+            assert!(searched(&mut object, &ops, before), "{about}: certain before");
+        }
+        Outcome::Stopped(stop) => panic!("{about}: stopped by {stop:?}"),
+    }
+    expected
+}
+
+fn compare_all(model: ModelKind, seed: u64, rounds: u64, operations: u64) {
+    let mut valid = 0;
+    for round in 0..rounds {
+        let mut random = generate::Random(seed + round);
+        let shape = Shape {
+            model,
+            initial: Value::Nil,
+            operations: (operations / 2 + random.below(operations / 2)) as usize,
+            processes: 2 + random.below(5),
+            keys: 0,
+            values: 2 + random.below(3),
+            crashes: if random.chance(50) { 10 } else { 40 },
+        };
+        let mut events = generate::legal(&shape, &mut random);
+        // A lock answers nothing, so it takes more to make it go wrong.
+        let spoils = random.below(if model == ModelKind::Mutex { 12 } else { 3 });
+        for _ in 0..spoils {
+            spoil::spoil(&shape, &mut events, &mut random);
+        }
+        let history = History::from_events(&events).unwrap();
+        let about = format!("{model} round {round}");
+        let failures = random.chance(50);
+        valid += u64::from(match model {
+            ModelKind::Set => compare(Set::new(false), &history, &about),
+            ModelKind::AppendList => compare(AppendList::new(false), &history, &about),
+            ModelKind::KeyValue => compare(KeyValue::new(false), &history, &about),
+            ModelKind::Mutex => compare(Mutex, &history, &about),
+            ModelKind::MultiRegister => {
+                compare(MultiRegister::new(&Value::Nil, false), &history, &about)
+            }
+            _ => compare(CasRegister::new(&Value::Nil, false, failures), &history, &about),
+        });
+    }
+    assert!(
+        valid * 5 > rounds && valid * 20 < rounds * 19,
+        "{model}: {valid} of {rounds} are valid"
+    );
+}
+
+#[test]
+fn both_engines_say_the_same_of_every_model() {
+    for model in ModelKind::ALL {
+        compare_all(model, 1, 1_500, 12);
+    }
+}
+
+#[test]
+fn both_engines_say_the_same_of_longer_histories() {
+    for model in [ModelKind::CasRegister, ModelKind::MultiRegister, ModelKind::Mutex] {
+        compare_all(model, 1 << 20, 400, 28);
+    }
+}
+
+/// Many writes and compare-and-sets that may have happened or not.
+fn murky(count: usize) -> Vec<Timed<Op>> {
+    let mut random = Random(5);
+    let mix = Mix { ops: count, open: 8, values: 4, crashes: 30, cas: 40, failed: 0, reads: 30 };
+    let mut ops = history(&mut random, mix);
+    ops.retain(|op| !matches!(op.op, Op::CasFailed(_)));
+    ops
+}
+
+#[test]
+fn the_stop_test_and_the_budget_end_a_sweep() {
+    let (mut object, ops) = object_and_ops(&murky(4_000));
+    let told = || Some(Stop::Told);
+    let budget = Budget::new(64 << 20);
+    let mut account = budget.account();
+    let found = decide(&mut object, &ops, u64::MAX, &mut Meter::new(&mut account, &told));
+    assert_eq!(found.outcome, Outcome::Stopped(Stop::Told));
+    assert!(found.progress.completions < found.progress.completions_all, "{:?}", found.progress);
+    let budget = Budget::new(100 << 10);
+    let mut account = budget.account();
+    let found = decide(&mut object, &ops, u64::MAX, &mut Meter::new(&mut account, &|| None));
+    assert_eq!(found.outcome, Outcome::Stopped(Stop::Memory));
+}
