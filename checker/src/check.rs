@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Value;
 use crate::counterexample::Counterexample;
-use crate::history::{History, Op};
+use crate::history::{History, Op, OpId};
 use crate::model::Misfit;
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
@@ -126,6 +126,8 @@ pub struct CheckOptions<'a> {
     pub engine: Engine,
     /// Whether an order that was found is replayed, by code that shares nothing with what found it.
     pub certify: bool,
+    /// Whether the orders that were found are handed over: see [`CheckReport::linearizations`].
+    pub keep_orders: bool,
 }
 
 impl Default for CheckOptions<'_> {
@@ -139,6 +141,7 @@ impl Default for CheckOptions<'_> {
             failed_cas_observed: false,
             engine: Engine::Auto,
             certify: true,
+            keep_orders: false,
         }
     }
 }
@@ -167,10 +170,25 @@ pub struct CheckReport {
     pub engines: Vec<EngineUse>,
     /// For an invalid history: what to show a person.
     pub counterexample: Option<Counterexample>,
+    /// With [`CheckOptions::keep_orders`]: an order of every object that was found linearizable, by name. None of an
+    /// invalid history. Not part of the report's text, as it is as long as the history.
+    #[serde(skip)]
+    pub linearizations: Vec<ObjectOrder>,
+}
+
+/// An order that explains every answer of one object. [`crate::certificate::replay`] checks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectOrder {
+    /// The object, if the history names objects.
+    pub key: Option<String>,
+    /// Its operations in the order in which they take effect: all that completed and say something, and those of unknown
+    /// outcome that took effect.
+    pub order: Vec<OpId>,
 }
 
 /// One way in which keys were judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EngineUse {
     /// `decider`, `frontier`, `wgl`, or `nobody`.
     pub engine: String,
@@ -195,6 +213,7 @@ impl CheckReport {
 
 /// Why nothing could be checked: the history does not fit the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CheckError {
     /// An operation has a function that the model does not know.
     UnknownFunction {

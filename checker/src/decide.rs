@@ -85,6 +85,7 @@ pub(crate) struct Refutation {
 /// The rules whose violation proves that there is no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Rule {
     /// An answer that nobody can have caused: a value that was never written, or only later.
     FromNowhere,

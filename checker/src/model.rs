@@ -123,7 +123,7 @@ pub(crate) struct Selection<'a> {
 ///
 /// The methods take `&mut self` only to intern; the answers depend on nothing but the arguments (and, for
 /// [`Object::agreeing`] and [`Object::unobservable`], on the last [`Object::select`]).
-pub(crate) trait Object: Send {
+pub(crate) trait Object {
     /// Gives an operation its classes, or says why it has none.
     fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit>;
 
@@ -139,6 +139,11 @@ pub(crate) trait Object: Send {
     /// only successor is the state itself.
     fn successors(&mut self, state: StateId, class: ClassId, into: &mut Vec<StateId>) {
         into.extend(self.step(state, class));
+    }
+
+    /// Of operations that can take effect next, those of lower rank are tried first.
+    fn rank(&self, _class: ClassId) -> u32 {
+        0
     }
 
     /// The state that a blind write leaves: an operation that is legal in every state and always leaves this one.

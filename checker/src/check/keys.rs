@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::certificate;
-use crate::check::{CheckError, CheckReport, Engine, EngineUse, Job, ModelKind, Validity};
+use crate::check::{
+    CheckError, CheckReport, Engine, EngineUse, Job, ModelKind, ObjectOrder, Validity,
+};
 use crate::counterexample;
 use crate::decide::{Decision, Rule};
 use crate::history::OpId;
@@ -89,8 +91,8 @@ struct Finding {
 
 #[derive(Debug)]
 enum Verdict {
-    /// Linearizable, as far as it had to be searched.
-    Valid { configurations: u64 },
+    /// Linearizable, as far as it had to be searched; in this order, if it is to be kept.
+    Valid { configurations: u64, order: Option<Vec<OpId>> },
     /// Not linearizable from this completion on, with operations that suffice to show it and the rule that they break,
     /// if a decider found it.
     Invalid { first: u64, core: Option<(Vec<u32>, Rule)> },
@@ -247,12 +249,15 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
     fn certify(&self, part: Part<'_>, order: Option<Vec<u32>>, configurations: u64) -> Verdict {
         let job = self.court.job;
         if job.options.certify
-            && let Some(order) = order
-            && let Err(flaw) = certificate::replay(job, part.ids, &order)
+            && let Some(order) = &order
+            && let Err(flaw) = certificate::replay_part(job, part.ids, order)
         {
             return Verdict::Wrong(flaw);
         }
-        Verdict::Valid { configurations }
+        let kept = order.filter(|_| job.options.keep_orders).map(|order| {
+            order.into_iter().map(|index| OpId(part.ids[index as usize] as usize)).collect()
+        });
+        Verdict::Valid { configurations, order: kept }
     }
 
     /// Further opinions on what was found, each on the whole of the key's history.
@@ -294,6 +299,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             configurations: 0,
             engines: engines(&entries),
             counterexample: None,
+            linearizations: Vec::new(),
         };
         let earliest = self.court.earliest.load(Ordering::Relaxed);
         let culprit = entries.iter().find(
@@ -301,6 +307,9 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         );
         let Some((part, finding)) = culprit else {
             sum_up(job, &mut report, &entries);
+            if report.validity != Validity::Invalid {
+                report.linearizations = orders(job, entries);
+            }
             return Ok(report);
         };
         let core = match &finding.verdict {
@@ -399,12 +408,25 @@ fn engines(entries: &[(Part<'_>, Finding)]) -> Vec<EngineUse> {
     uses.collect()
 }
 
+/// The orders that were kept, by name.
+fn orders(job: &Job<'_>, entries: Vec<(Part<'_>, Finding)>) -> Vec<ObjectOrder> {
+    let kept = entries.into_iter().filter_map(|(part, finding)| match finding.verdict {
+        Verdict::Valid { order: Some(order), .. } => {
+            Some(ObjectOrder { key: part.name(job).map(str::to_owned), order })
+        }
+        _ => None,
+    });
+    let mut orders: Vec<ObjectOrder> = kept.collect();
+    orders.sort_by(|one, two| one.key.cmp(&two.key));
+    orders
+}
+
 /// The verdict where no violation was located.
 fn sum_up(job: &Job<'_>, report: &mut CheckReport, entries: &[(Part<'_>, Finding)]) {
     let mut undecided: Vec<(Part<'_>, &Finding)> = Vec::new();
     for (part, finding) in entries {
         match finding.verdict {
-            Verdict::Valid { configurations } => report.configurations += configurations,
+            Verdict::Valid { configurations, .. } => report.configurations += configurations,
             Verdict::Invalid { .. } | Verdict::InvalidSomewhere => {
                 report.validity = Validity::Invalid;
                 report.reason = Some(format!(
