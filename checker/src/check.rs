@@ -188,7 +188,6 @@ pub struct ObjectOrder {
 
 /// One way in which keys were judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub struct EngineUse {
     /// `decider`, `frontier`, `wgl`, or `nobody`.
     pub engine: String,

@@ -33,6 +33,7 @@ use page::Page;
 
 /// Arguments of `rashomon check`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Args {
     /// Histories; a folder stands for the history.jsonl in it
     #[arg(required = true, value_name = "FILE")]

@@ -44,7 +44,7 @@ fn one(out: &mut Markup, file: &CheckedFile, check: &Checked, anchors: &str) {
     verdict(out, file, check, found);
     match found {
         Found::Model(_, report) => {
-            model(out, report, Place { anchors, operations: file.operations })
+            model(out, report, Place { anchors, operations: file.operations });
         }
         Found::Property(report) => property(out, report),
         Found::Transactions(report) => transactions(out, report),
