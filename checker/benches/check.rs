@@ -5,10 +5,13 @@
 
 #[path = "support/clients.rs"]
 mod clients;
+#[path = "support/growing.rs"]
+mod growing;
 
 use std::process::Command;
 
 use clients::Load;
+use growing::Growth;
 use rashomon_checker::Value;
 use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, check};
 use rashomon_checker::history::History;
@@ -17,11 +20,61 @@ use rashomon_checker::history::History;
 struct Case {
     name: &'static str,
     model: ModelKind,
-    load: Load,
+    work: Work,
     engine: Engine,
 }
 
+/// How its history is made.
+enum Work {
+    Cells(Load),
+    Growing(Growth),
+}
+
 fn cases() -> Vec<Case> {
+    let mut cases = cell_cases();
+    cases.extend(growing_cases());
+    cases
+}
+
+/// Lists, sets and texts. What reads of lists and sets answer has 100 million elements together, but where said.
+fn growing_cases() -> Vec<Case> {
+    let list = Growth {
+        model: ModelKind::AppendList,
+        operations: 100_000,
+        clients: 40,
+        reads: 2_000,
+        puts_permille: 0,
+        crashed_permille: 10,
+        stale: false,
+    };
+    let set = Growth { model: ModelKind::Set, ..list.clone() };
+    let text = Growth { model: ModelKind::KeyValue, reads: 200, ..list.clone() };
+    let stale = |growth: &Growth| Growth { stale: true, ..growth.clone() };
+    let million = |growth: &Growth| Growth { operations: 1_000_000, reads: 200, ..growth.clone() };
+    let few = |growth: &Growth| Growth { operations: 60_000, reads: 100, ..stale(growth) };
+    let put = Growth { operations: 1_000_000, reads: 500_000, puts_permille: 40, ..text.clone() };
+    let case = |name, growth: Growth| {
+        let model = growth.model;
+        Case { name, model, work: Work::Growing(growth), engine: Engine::Auto }
+    };
+    vec![
+        case("list-100k-valid", list.clone()),
+        case("list-100k-invalid", stale(&list)),
+        case("list-60k-3M-invalid", few(&list)),
+        case("list-1M-valid", million(&list)),
+        case("list-1M-invalid", stale(&million(&list))),
+        case("set-100k-valid", set.clone()),
+        case("set-100k-invalid", stale(&set)),
+        case("set-60k-3M-invalid", few(&set)),
+        case("set-1M-valid", million(&set)),
+        case("text-100k-valid", text.clone()),
+        case("text-100k-invalid", stale(&text)),
+        case("text-1M-puts-valid", put.clone()),
+        case("text-1M-puts-invalid", stale(&put)),
+    ]
+}
+
+fn cell_cases() -> Vec<Case> {
     let load = Load {
         seed: 1,
         operations: 1_000_000,
@@ -35,7 +88,7 @@ fn cases() -> Vec<Case> {
     let case = |name, load: Load| {
         let cas = load.cas_percent > 0;
         let model = if cas { ModelKind::CasRegister } else { ModelKind::Register };
-        Case { name, model, load, engine: Engine::Auto }
+        Case { name, model, work: Work::Cells(load), engine: Engine::Auto }
     };
     vec![
         case("one-key-valid", load.clone()),
@@ -83,7 +136,10 @@ fn main() {
 }
 
 fn run(case: &Case) {
-    let history = clients::history(&case.load);
+    let history = match &case.work {
+        Work::Cells(load) => clients::history(load),
+        Work::Growing(growth) => growing::history(growth),
+    };
     let held = peak_mib();
     let mut best = f64::INFINITY;
     let mut report = None;

@@ -5,10 +5,14 @@ mod cells;
 mod counters;
 mod elements;
 mod gather;
+mod growing;
 mod keys;
+mod lists;
 mod locks;
 mod parts;
+mod sets;
 mod sweep;
+mod texts;
 mod versions;
 mod wgl;
 
@@ -285,9 +289,11 @@ pub fn check(
             let make = || CasRegister::new(&initial, unknown, failures);
             keys::check(&job, make, Some(cells::decide))
         }
-        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), None),
-        ModelKind::Set => keys::check(&job, || Set::new(unknown), None),
-        ModelKind::AppendList => keys::check(&job, || AppendList::new(unknown), None),
+        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), Some(texts::decide)),
+        ModelKind::Set => keys::check(&job, || Set::new(unknown), Some(sets::decide)),
+        ModelKind::AppendList => {
+            keys::check(&job, || AppendList::new(unknown), Some(lists::decide))
+        }
         ModelKind::Mutex => keys::check(&job, || Mutex, Some(locks::decide_mutex)),
         ModelKind::MultiRegister => {
             keys::check(&job, || MultiRegister::new(&initial, unknown), None)

@@ -21,6 +21,9 @@ use crate::search::{self, Budget, Problem, Stop, Tuning, search};
 /// Configurations that finding out where a search gets stuck may visit: it is for a sentence only.
 const STUCK_CONFIGURATIONS_MAX: u64 = 50_000;
 
+/// Operations among which it is looked for: among more there are too many orders to know them all.
+const STUCK_OPERATIONS_MAX: usize = 1_000;
+
 /// States that a sentence names at most.
 const STUCK_STATES_MAX: usize = 4;
 
@@ -169,6 +172,9 @@ impl<O: Object> Scene<'_, O> {
 
     /// The states that the other operations of the core can leave for the blocked one, if they are few and all known.
     fn stuck_states(&mut self, core: &[usize]) -> Vec<String> {
+        if core.len() > STUCK_OPERATIONS_MAX {
+            return Vec::new();
+        }
         let mut tuning = Tuning::full();
         tuning.lookahead = false;
         tuning.configurations_max = STUCK_CONFIGURATIONS_MAX;

@@ -184,6 +184,12 @@ pub(crate) trait Object: Send {
         false
     }
 
+    /// For [`Recurrence::Never`]: whether it is known, without making the state that this update leads to, that no observer
+    /// is legal there or later.
+    fn leads_nowhere(&self, _state: StateId, _class: ClassId) -> bool {
+        false
+    }
+
     /// Whether an update changes nothing in this state. Only asked of an object that commutes.
     fn is_idle_in(&self, _state: StateId, _class: ClassId) -> bool {
         false

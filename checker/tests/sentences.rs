@@ -404,3 +404,39 @@ fn a_take_that_failed_says_nothing() {
         assert_eq!(judge(model, script).validity, Validity::Valid);
     }
 }
+
+#[test]
+fn what_was_added_before_something_that_was_read_is_missed() {
+    let told = tells(
+        ModelKind::AppendList,
+        "p1 > read; p2 > append 1; p2 < ok; p3 > append 2; p1 < ok [2]; p3 < ok",
+        "p1 read [2], with 2 and without 1, but p2's append of 1 had completed 1.0 ms before p3's append of 2 began",
+    );
+    assert_eq!((told.contradicts, told.operations.len()), (Some(OpId(1)), 3));
+    tells(
+        ModelKind::Set,
+        "p1 > read; p2 > add 7; p2 < ok; p3 > add 5; p1 < ok [5]; p3 < ok",
+        "p1 read [5], with 5 and without 7, but p2's add of 7 had completed 1.0 ms before p3's add of 5 began",
+    );
+}
+
+#[test]
+fn of_several_lost_additions_the_newest_is_named() {
+    let script = "p1 > append 1; p1 < ok; p1 > append 2; p1 < ok; p1 > append 3; p1 < ok
+         p2 > read; p2 < ok [1]";
+    let told = tells(
+        ModelKind::AppendList,
+        script,
+        "p2 read [1], but p1's append of 3 had completed 1.0 ms before the read began",
+    );
+    assert_eq!((told.contradicts, told.operations.len()), (Some(OpId(2)), 3));
+    assert!(told.minimal);
+    let script = "p1 > put \"a\"; p1 < ok; p1 > append \"b\"; p1 < ok; p1 > append \"c\"; p1 < ok
+         p2 > get; p2 < ok \"a\"";
+    let told = tells(
+        ModelKind::KeyValue,
+        script,
+        "p2 got \"a\", but p1's append of \"c\" had completed 1.0 ms before the get began",
+    );
+    assert_eq!((told.contradicts, told.operations.len()), (Some(OpId(2)), 3));
+}

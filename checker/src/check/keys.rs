@@ -329,26 +329,22 @@ enum Search {
     Wgl,
 }
 
-/// A verdict that can be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Linearizable,
-    /// From this completion on there is no order.
-    NotFrom(u64),
-}
+/// Stands for no completion at all.
+const NEVER: u64 = u64::MAX;
 
-fn told(verdict: &Verdict) -> Option<Told> {
+/// A verdict that can be compared: from which completion on there is no order, or [`NEVER`].
+fn told(verdict: &Verdict) -> Option<u64> {
     match verdict {
-        Verdict::Valid { .. } => Some(Told::Linearizable),
-        Verdict::Invalid { first, .. } => Some(Told::NotFrom(*first)),
+        Verdict::Valid { .. } => Some(NEVER),
+        Verdict::Invalid { first, .. } => Some(*first),
         _ => None,
     }
 }
 
-fn words(told: Told) -> String {
-    match told {
-        Told::Linearizable => "linearizable".to_owned(),
-        Told::NotFrom(first) => format!("not linearizable from event {first} on"),
+fn words(first: u64) -> String {
+    match first {
+        NEVER => "linearizable".to_owned(),
+        first => format!("not linearizable from event {first} on"),
     }
 }
 

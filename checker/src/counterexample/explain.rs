@@ -32,7 +32,7 @@ struct Finding {
 }
 
 /// The operations that a sentence can be about. Of a register's, which may be millions, those that concern the value
-/// which the blocked one met.
+/// which the blocked one met; of what grows, the updates, and no answers but those of the core, which may be long.
 fn relevant(job: &Job<'_>, blocked: OpId, core: &[OpId]) -> Vec<Operation> {
     let culprit = job.history.op(blocked);
     let (key, answer, input) = (culprit.key(), culprit.answer(), culprit.input());
@@ -44,10 +44,16 @@ fn relevant(job: &Job<'_>, blocked: OpId, core: &[OpId]) -> Vec<Operation> {
         Some(value) == met || value.as_list().is_some_and(|pair| pair.last() == met)
     };
     let is_register = matches!(job.model, ModelKind::Register | ModelKind::CasRegister);
+    let grows = matches!(job.model, ModelKind::AppendList | ModelKind::Set | ModelKind::KeyValue);
     let relevant = job.history.ops().filter(|operation| {
         let same_object = job.model == ModelKind::MultiRegister || operation.key() == key;
         let in_core = || core.binary_search(&operation.id()).is_ok() || operation.id() == blocked;
-        same_object && (!is_register || concerns(&operation.input()) || in_core())
+        let may_matter = if is_register {
+            concerns(&operation.input())
+        } else {
+            !grows || !matches!(operation.f(), "read" | "get")
+        };
+        same_object && (may_matter || in_core())
     });
     relevant.map(Op::to_operation).collect()
 }

@@ -125,7 +125,13 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
         let earlier = |index: &usize| ops[*index].ret < begun && ops[*index].meaning.open.is_some();
         let mut updates: Vec<usize> = self.kept.iter().copied().filter(earlier).collect();
         updates.sort_unstable_by_key(|index| std::cmp::Reverse(ops[*index].ret));
+        // What the blocked one saw is beside it anyway: one such update tells as much as all.
+        let Some(beside) = self.with_what_they_saw(&[]) else { return false };
+        let mut alone = false;
         for update in updates.into_iter().take(PAIRS_TRIED_MAX) {
+            if beside.binary_search(&update).is_ok() && std::mem::replace(&mut alone, true) {
+                continue;
+            }
             let Some(rest) = self.with_what_they_saw(&[update]) else { return false };
             if self.spent() {
                 return false;
