@@ -45,14 +45,15 @@ pub(super) fn files(listed: &Listed<'_>, left_out: usize) -> Markup {
     out.raw("</tr></thead><tbody>");
     let with_section = listed.invalid - left_out;
     for (number, file) in listed.files.iter().enumerate() {
-        lines(&mut out, file, (number < with_section).then(|| anchor(number)));
+        let section = (number < with_section).then(|| anchor(number));
+        lines(&mut out, file, section.as_deref());
     }
     out.raw("</tbody></table></div></section>");
     out
 }
 
 /// A line for each check; one for a file that has none.
-fn lines(out: &mut Markup, file: &CheckedFile, section: Option<String>) {
+fn lines(out: &mut Markup, file: &CheckedFile, section: Option<&str>) {
     let name = escape::shorten_middle(&file.name, NAME_CHARS_MAX);
     let checks: Vec<Option<&Checked>> = match file.checks.as_slice() {
         [] => vec![None],
@@ -60,7 +61,7 @@ fn lines(out: &mut Markup, file: &CheckedFile, section: Option<String>) {
     };
     for check in checks {
         out.raw("<tr><th scope=\"row\">");
-        match &section {
+        match section {
             Some(section) => out.tag("a").attr("href", &format!("#{section}")).text(&name),
             None => out.text(&name),
         };
