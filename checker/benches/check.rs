@@ -8,13 +8,15 @@ mod clients;
 #[path = "support/growing.rs"]
 mod growing;
 
+use std::io::Write;
 use std::process::Command;
 
 use clients::Load;
 use growing::Growth;
 use rashomon_checker::Value;
 use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, check};
-use rashomon_checker::history::History;
+use rashomon_checker::history::{Event, EventRef, History};
+use rashomon_checker::monitor::{Monitor, MonitorOptions};
 
 /// What a case checks.
 struct Case {
@@ -95,6 +97,14 @@ fn cell_cases() -> Vec<Case> {
         case("one-key-invalid", Load { stale: true, ..load.clone() }),
         case("one-key-no-crash", Load { crashed_permille: 0, ..load.clone() }),
         case("one-key-10%-crashed", Load { crashed_permille: 100, ..load.clone() }),
+        case(
+            "one-key-100k-5-clients",
+            Load { operations: 100_000, clients: 5, crashed_permille: 0, ..load.clone() },
+        ),
+        case(
+            "one-key-10k-10-clients",
+            Load { operations: 10_000, clients: 10, crashed_permille: 0, ..load.clone() },
+        ),
         case("one-key-cas", Load { cas_percent: 30, ..load.clone() }),
         case(
             "1000-keys-valid",
@@ -122,6 +132,15 @@ fn main() {
         let case = cases.iter().find(|case| case.name == name).expect("a case of this name");
         return run(case);
     }
+    if let [flag, name] = arguments.as_slice()
+        && flag == "--export"
+    {
+        let cases = cases();
+        return export(cases.iter().find(|case| case.name == name).expect("a case of this name"));
+    }
+    if arguments.iter().any(|argument| argument == "--monitor") {
+        return monitors();
+    }
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
     println!(
         "{:<26} {:>9} {:>8} {:>9} {:>9} {:>8}  verdict",
@@ -132,6 +151,58 @@ fn main() {
             let program = std::env::current_exe().expect("this program");
             Command::new(program).args(["--case", case.name]).status().expect("a process");
         }
+    }
+}
+
+/// Writes the history of a case of registers to stdout, one event a line, for other tools to be measured on.
+fn export(case: &Case) {
+    let Work::Cells(load) = &case.work else { panic!("only registers are written") };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut index = 0;
+    clients::generate(load, |event| {
+        let EventRef { time, process, kind, f, key, value, .. } = event;
+        let (f, key) = (f.to_owned(), key.map(str::to_owned));
+        let event = Event { index, time, process, kind, f, key, value, node: None, error: None };
+        index += 1;
+        serde_json::to_writer(&mut out, &event).expect("an open stdout");
+        out.write_all(b"\n").expect("an open stdout");
+    });
+}
+
+/// What it costs to watch registers while they are used. The generator's own time is measured beside and taken off.
+fn monitors() {
+    let load = Load {
+        seed: 1,
+        operations: 1_000_000,
+        clients: 40,
+        keys: 0,
+        values: 0,
+        crashed_permille: 10,
+        cas_percent: 0,
+        stale: false,
+    };
+    let many = Load { keys: 1000, ..load.clone() };
+    let long = Load { operations: 100_000_000, crashed_permille: 0, ..many.clone() };
+    println!(
+        "{:<26} {:>9} {:>9} {:>9} {:>11} {:>8}",
+        "monitor", "ops", "s", "made in", "M ops/s", "peak MB"
+    );
+    for (name, load) in [("one-key", load), ("1000-keys", many), ("1000-keys-100M", long)] {
+        let before = cpu_seconds();
+        clients::generate(&load, |event| drop(std::hint::black_box(event)));
+        let made = cpu_seconds() - before;
+        let options = MonitorOptions { initial: Some(Value::Int(0)), ..MonitorOptions::default() };
+        let mut monitor = Monitor::new(ModelKind::Register, options);
+        let before = cpu_seconds();
+        clients::generate(&load, |event| drop(monitor.push(&event).expect("an event")));
+        let watched = cpu_seconds() - before;
+        let speed = load.operations as f64 / (watched - made) / 1e6;
+        println!(
+            "{name:<26} {:>9} {watched:>9.2} {made:>9.2} {speed:>11.1} {:>8.0}  {:?}",
+            load.operations,
+            peak_mib(),
+            monitor.conclusion().validity
+        );
     }
 }
 

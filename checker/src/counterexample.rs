@@ -65,18 +65,19 @@ pub struct Step {
     pub state: String,
 }
 
-/// Makes the counterexample for `key`, whose history is impossible from the completion at `first` on. Also says how many
-/// configurations the proof took.
+/// Makes the counterexample for `key`, whose history is impossible from the completion at `first` on. `core` are numbers of
+/// operations that contradict each other, with what they saw. Also says how many configurations the proof took.
 pub(crate) fn build<O: Object>(
     job: &Job<'_>,
     mut key: Key<O>,
+    core: &[u32],
     first: u64,
     budget: &Budget,
 ) -> (u64, Counterexample) {
     let blocked = key.ops.iter().position(|op| op.ret == first);
     let blocked = blocked.expect("the impossible completion belongs to an operation of its key");
     let mut scene = Scene { job, key: &mut key, first, blocked, budget };
-    let core = shrink::shrink(&mut scene);
+    let core = shrink::shrink(&mut scene, core);
     let configurations = scene.proof(&core.ops);
     let linearization = scene.best_order(&core.ops);
     let stuck = scene.stuck_states(&core.ops);

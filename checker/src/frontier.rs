@@ -192,7 +192,10 @@ fn locate<O: Object>(
     let tells = |op: &KeyOp| {
         op.ret <= horizon
             && op.meaning.completed != op.meaning.open
-            && op.meaning.completed.is_some_and(|class| !object.is_observer(class))
+            && [op.meaning.completed, op.meaning.open]
+                .into_iter()
+                .flatten()
+                .any(|class| !object.is_observer(class))
     };
     if !impasse.exact || !impasse.foreseen && !ops.iter().filter(open).any(tells) {
         return impasse;

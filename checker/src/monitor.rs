@@ -84,6 +84,7 @@ enum State {
 
 /// The history has become impossible.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Violation {
     /// Position of the event that makes it certain.
     pub event: u64,
@@ -99,6 +100,7 @@ pub struct Violation {
 
 /// What a monitor cannot take.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MonitorError {
     /// The event is none of a history.
     History(HistoryError),
@@ -115,6 +117,7 @@ pub enum MonitorError {
 
 /// What a monitor knows in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conclusion {
     /// The verdict so far.
     pub validity: Validity,

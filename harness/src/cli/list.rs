@@ -167,7 +167,7 @@ fn faults() -> Vec<Line> {
 }
 
 /// All of them; a new one stops the build in [`about_model`].
-const MODELS: [ModelKind; 12] = [
+const MODELS: [ModelKind; 15] = [
     ModelKind::Register,
     ModelKind::CasRegister,
     ModelKind::KeyValue,
@@ -175,6 +175,9 @@ const MODELS: [ModelKind; 12] = [
     ModelKind::AppendList,
     ModelKind::Mutex,
     ModelKind::MultiRegister,
+    ModelKind::FifoQueue,
+    ModelKind::Stack,
+    ModelKind::PriorityQueue,
     ModelKind::ElementSet,
     ModelKind::OwnedMutex,
     ModelKind::FencedMutex,
@@ -193,6 +196,9 @@ const fn about_model(model: ModelKind) -> Line {
         ModelKind::MultiRegister => {
             ("multi-register", "transactions of reads and writes over several registers")
         }
+        ModelKind::FifoQueue => ("fifo-queue", "enqueue an element, dequeue the oldest"),
+        ModelKind::Stack => ("stack", "push an element, pop the newest"),
+        ModelKind::PriorityQueue => ("priority-queue", "insert a whole number, delete the least"),
         ModelKind::ElementSet => {
             ("element-set", "add, remove and contains of single elements, answering true or false")
         }

@@ -112,6 +112,9 @@ fn by_functions(functions: &BTreeSet<&str>) -> Option<ModelKind> {
         ModelKind::KeyValue,
         ModelKind::Mutex,
         ModelKind::MultiRegister,
+        ModelKind::FifoQueue,
+        ModelKind::Stack,
+        ModelKind::PriorityQueue,
         ModelKind::ElementSet,
         ModelKind::Counter,
         ModelKind::VersionedRegister,
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn functions_tell_the_model_where_they_can() {
-        let cases: [(&[&str], Option<ModelKind>); 9] = [
+        let cases: [(&[&str], Option<ModelKind>); 12] = [
             (&[], Some(ModelKind::Register)),
             (&["read"], None),
             (&["read", "write"], Some(ModelKind::Register)),
@@ -134,6 +137,9 @@ mod tests {
             (&["append", "get"], Some(ModelKind::KeyValue)),
             (&["add"], Some(ModelKind::Set)),
             (&["txn"], Some(ModelKind::MultiRegister)),
+            (&["dequeue", "enqueue"], Some(ModelKind::FifoQueue)),
+            (&["pop"], Some(ModelKind::Stack)),
+            (&["delete-min", "insert"], Some(ModelKind::PriorityQueue)),
             (&["read", "enqueue"], None),
         ];
         for (functions, expected) in cases {
