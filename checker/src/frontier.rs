@@ -72,7 +72,7 @@
 //! grow beyond bounds. Most of it is not needed to find one order, so the first attempt keeps only the configurations
 //! that used the fewest. If it gets through, there is an order. If it gets stuck although nothing was left out, there is none.
 //! Else a second sweep lets crashed operations take effect as often as one likes, so that their use needs no
-//! telling apart: where even that gets stuck, there is no order, and if both get stuck at one completion it is the
+//! telling apart (registers only: what grows would grow for ever): where even that gets stuck, there is no order, and if both get stuck at one completion it is the
 //! first impossible one. What stays undecided is tried again with more configurations, in the end with all.
 //!
 //! # Sources
@@ -93,7 +93,7 @@ mod trace;
 mod window;
 mod witness;
 
-use crate::model::{Object, StateId};
+use crate::model::{Object, Recurrence, StateId};
 use crate::search::{KeyOp, Stop};
 
 use antichain::Order;
@@ -268,7 +268,8 @@ fn decide_by<O: Object>(
             }
             End::Stuck { impasse, complete } => {
                 // What was left out may lead further, but not beyond where even lavishness ends.
-                if refuted.is_none() && !complete {
+                let may_refute = object.recurrence() == Recurrence::ByMakers;
+                if refuted.is_none() && !complete && may_refute {
                     refuted = refute(object, &plan, order, meter, &mut findings);
                 }
                 let located =

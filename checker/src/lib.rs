@@ -61,8 +61,13 @@
 //! | register, compare-and-set register | each value is written once, no compare-and-set was observed to fail |
 //! | append-list | each element is appended once |
 //! | text by key | what was read can be taken apart into what was appended |
-//! | grow-only set | always |
-//! | all others, and models of one's own | never: these are searched |
+//! | grow-only set, locks without an owner | always |
+//! | locks with owners or tokens | no process overlaps itself |
+//! | set of elements one by one | each answer tells whether the set was changed |
+//! | queue, stack, priority queue | each element is put in once, and operations of unknown outcome leave no doubt |
+//! | counter | all additions are of one number |
+//! | versioned register | revisions tell the order, and changes of unknown outcome leave no doubt |
+//! | several registers, and models of one's own | never: these are searched |
 //!
 //! # A monitor
 //!

@@ -160,7 +160,8 @@ fn others_agree(events: &[Event], rules: &Rules, report: &CheckReport, round: u6
 /// A counterexample must hold up by itself.
 fn examine(events: &[Event], rules: &Rules, report: &CheckReport, round: u64) {
     let context = || format!("{} round {round}:\n{}\n{report:#?}", rules.model, show(events));
-    let counterexample = report.counterexample.as_ref().expect("an invalid history has one");
+    let counterexample = report.counterexample.as_ref();
+    let counterexample = counterexample.unwrap_or_else(|| panic!("none: {}", context()));
     let whole = history(events, rules);
     let blocked = whole.op(counterexample.blocked);
     let first = blocked.ret().expect("the blocked operation completed") as usize;
