@@ -42,7 +42,6 @@ pub mod check;
 pub mod counterexample;
 #[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher does not call all of it yet"))]
 mod decide;
-#[expect(dead_code, reason = "the checks do not use it yet")]
 mod frontier;
 pub mod history;
 mod model;

@@ -190,6 +190,14 @@ impl Monitor {
         }
     }
 
+    /// What began to be appended was not. False if somebody read it.
+    pub(crate) fn append_failed(&mut self, element: u32) -> bool {
+        let Some(append) = self.appends.get_mut(element as usize) else { return true };
+        let unread = append.position == NONE;
+        *append = Append::ABSENT;
+        unread
+    }
+
     /// A read answers these elements.
     pub(crate) fn read_completed(&mut self, read: Read, list: &[u32]) -> Result<(), Refutation> {
         let shared = self.spine.len().min(list.len());
