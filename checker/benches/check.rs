@@ -5,23 +5,78 @@
 
 #[path = "support/clients.rs"]
 mod clients;
+#[path = "support/growing.rs"]
+mod growing;
 
+use std::io::Write;
 use std::process::Command;
 
 use clients::Load;
+use growing::Growth;
 use rashomon_checker::Value;
 use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, check};
-use rashomon_checker::history::History;
+use rashomon_checker::history::{Event, EventRef, History};
+use rashomon_checker::monitor::{Monitor, MonitorOptions};
 
 /// What a case checks.
 struct Case {
     name: &'static str,
     model: ModelKind,
-    load: Load,
+    work: Work,
     engine: Engine,
 }
 
+/// How its history is made.
+enum Work {
+    Cells(Load),
+    Growing(Growth),
+}
+
 fn cases() -> Vec<Case> {
+    let mut cases = cell_cases();
+    cases.extend(growing_cases());
+    cases
+}
+
+/// Lists, sets and texts. What reads of lists and sets answer has 100 million elements together, but where said.
+fn growing_cases() -> Vec<Case> {
+    let list = Growth {
+        model: ModelKind::AppendList,
+        operations: 100_000,
+        clients: 40,
+        reads: 2_000,
+        puts_permille: 0,
+        crashed_permille: 10,
+        stale: false,
+    };
+    let set = Growth { model: ModelKind::Set, ..list.clone() };
+    let text = Growth { model: ModelKind::KeyValue, reads: 200, ..list.clone() };
+    let stale = |growth: &Growth| Growth { stale: true, ..growth.clone() };
+    let million = |growth: &Growth| Growth { operations: 1_000_000, reads: 200, ..growth.clone() };
+    let few = |growth: &Growth| Growth { operations: 60_000, reads: 100, ..stale(growth) };
+    let put = Growth { operations: 1_000_000, reads: 500_000, puts_permille: 40, ..text.clone() };
+    let case = |name, growth: Growth| {
+        let model = growth.model;
+        Case { name, model, work: Work::Growing(growth), engine: Engine::Auto }
+    };
+    vec![
+        case("list-100k-valid", list.clone()),
+        case("list-100k-invalid", stale(&list)),
+        case("list-60k-3M-invalid", few(&list)),
+        case("list-1M-valid", million(&list)),
+        case("list-1M-invalid", stale(&million(&list))),
+        case("set-100k-valid", set.clone()),
+        case("set-100k-invalid", stale(&set)),
+        case("set-60k-3M-invalid", few(&set)),
+        case("set-1M-valid", million(&set)),
+        case("text-100k-valid", text.clone()),
+        case("text-100k-invalid", stale(&text)),
+        case("text-1M-puts-valid", put.clone()),
+        case("text-1M-puts-invalid", stale(&put)),
+    ]
+}
+
+fn cell_cases() -> Vec<Case> {
     let load = Load {
         seed: 1,
         operations: 1_000_000,
@@ -35,13 +90,21 @@ fn cases() -> Vec<Case> {
     let case = |name, load: Load| {
         let cas = load.cas_percent > 0;
         let model = if cas { ModelKind::CasRegister } else { ModelKind::Register };
-        Case { name, model, load, engine: Engine::Auto }
+        Case { name, model, work: Work::Cells(load), engine: Engine::Auto }
     };
     vec![
         case("one-key-valid", load.clone()),
         case("one-key-invalid", Load { stale: true, ..load.clone() }),
         case("one-key-no-crash", Load { crashed_permille: 0, ..load.clone() }),
         case("one-key-10%-crashed", Load { crashed_permille: 100, ..load.clone() }),
+        case(
+            "one-key-100k-5-clients",
+            Load { operations: 100_000, clients: 5, crashed_permille: 0, ..load.clone() },
+        ),
+        case(
+            "one-key-10k-10-clients",
+            Load { operations: 10_000, clients: 10, crashed_permille: 0, ..load.clone() },
+        ),
         case("one-key-cas", Load { cas_percent: 30, ..load.clone() }),
         case(
             "1000-keys-valid",
@@ -69,6 +132,15 @@ fn main() {
         let case = cases.iter().find(|case| case.name == name).expect("a case of this name");
         return run(case);
     }
+    if let [flag, name] = arguments.as_slice()
+        && flag == "--export"
+    {
+        let cases = cases();
+        return export(cases.iter().find(|case| case.name == name).expect("a case of this name"));
+    }
+    if arguments.iter().any(|argument| argument == "--monitor") {
+        return monitors();
+    }
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
     println!(
         "{:<26} {:>9} {:>8} {:>9} {:>9} {:>8}  verdict",
@@ -82,8 +154,63 @@ fn main() {
     }
 }
 
+/// Writes the history of a case of registers to stdout, one event a line, for other tools to be measured on.
+fn export(case: &Case) {
+    let Work::Cells(load) = &case.work else { panic!("only registers are written") };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut index = 0;
+    clients::generate(load, |event| {
+        let EventRef { time, process, kind, f, key, value, .. } = event;
+        let (f, key) = (f.to_owned(), key.map(str::to_owned));
+        let event = Event { index, time, process, kind, f, key, value, node: None, error: None };
+        index += 1;
+        serde_json::to_writer(&mut out, &event).expect("an open stdout");
+        out.write_all(b"\n").expect("an open stdout");
+    });
+}
+
+/// What it costs to watch registers while they are used. The generator's own time is measured beside and taken off.
+fn monitors() {
+    let load = Load {
+        seed: 1,
+        operations: 1_000_000,
+        clients: 40,
+        keys: 0,
+        values: 0,
+        crashed_permille: 10,
+        cas_percent: 0,
+        stale: false,
+    };
+    let many = Load { keys: 1000, ..load.clone() };
+    let long = Load { operations: 100_000_000, crashed_permille: 0, ..many.clone() };
+    println!(
+        "{:<26} {:>9} {:>9} {:>9} {:>11} {:>8}",
+        "monitor", "ops", "s", "made in", "M ops/s", "peak MB"
+    );
+    for (name, load) in [("one-key", load), ("1000-keys", many), ("1000-keys-100M", long)] {
+        let before = cpu_seconds();
+        clients::generate(&load, |event| drop(std::hint::black_box(event)));
+        let made = cpu_seconds() - before;
+        let options = MonitorOptions { initial: Some(Value::Int(0)), ..MonitorOptions::default() };
+        let mut monitor = Monitor::new(ModelKind::Register, options);
+        let before = cpu_seconds();
+        clients::generate(&load, |event| drop(monitor.push(&event).expect("an event")));
+        let watched = cpu_seconds() - before;
+        let speed = load.operations as f64 / (watched - made) / 1e6;
+        println!(
+            "{name:<26} {:>9} {watched:>9.2} {made:>9.2} {speed:>11.1} {:>8.0}  {:?}",
+            load.operations,
+            peak_mib(),
+            monitor.conclusion().validity
+        );
+    }
+}
+
 fn run(case: &Case) {
-    let history = clients::history(&case.load);
+    let history = match &case.work {
+        Work::Cells(load) => clients::history(load),
+        Work::Growing(growth) => growing::history(growth),
+    };
     let held = peak_mib();
     let mut best = f64::INFINITY;
     let mut report = None;

@@ -1,9 +1,19 @@
 //! The one entry point: a history, a model and a budget in; a verdict out.
 
+mod boxes;
 mod cells;
+mod counters;
+mod elements;
+mod gather;
+mod growing;
 mod keys;
+mod lists;
+mod locks;
 mod parts;
+mod sets;
 mod sweep;
+mod texts;
+mod versions;
 mod wgl;
 
 pub(crate) use keys::Key;
@@ -14,19 +24,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::Value;
 use crate::counterexample::Counterexample;
-use crate::history::{History, Op};
+use crate::history::{History, Op, OpId};
 use crate::model::Misfit;
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
 use crate::model::counter::Counter;
 use crate::model::element_set::ElementSet;
 use crate::model::fenced_mutex::FencedMutex;
+use crate::model::fifo_queue::FifoQueue;
 use crate::model::key_value::KeyValue;
 use crate::model::multi_register::MultiRegister;
 use crate::model::mutex::Mutex;
 use crate::model::owned_mutex::OwnedMutex;
+use crate::model::priority_queue::PriorityQueue;
 use crate::model::register::Register;
 use crate::model::set::Set;
+use crate::model::stack::Stack;
 use crate::model::versioned_register::VersionedRegister;
 
 /// The sequential specifications that this crate knows, by name.
@@ -47,6 +60,12 @@ pub enum ModelKind {
     Mutex,
     /// transactions of reads and writes over several registers (Knossos).
     MultiRegister,
+    /// enqueue an element, dequeue the oldest.
+    FifoQueue,
+    /// push an element, pop the newest.
+    Stack,
+    /// insert a whole number, delete the least.
+    PriorityQueue,
     /// add, remove, contains of single elements, answering true or false.
     ElementSet,
     /// acquire and release, by the same process.
@@ -107,6 +126,8 @@ pub struct CheckOptions<'a> {
     pub engine: Engine,
     /// Whether an order that was found is replayed, by code that shares nothing with what found it.
     pub certify: bool,
+    /// Whether the orders that were found are handed over: see [`CheckReport::linearizations`].
+    pub keep_orders: bool,
 }
 
 impl Default for CheckOptions<'_> {
@@ -120,6 +141,7 @@ impl Default for CheckOptions<'_> {
             failed_cas_observed: false,
             engine: Engine::Auto,
             certify: true,
+            keep_orders: false,
         }
     }
 }
@@ -148,6 +170,20 @@ pub struct CheckReport {
     pub engines: Vec<EngineUse>,
     /// For an invalid history: what to show a person.
     pub counterexample: Option<Counterexample>,
+    /// With [`CheckOptions::keep_orders`]: an order of every object that was found linearizable, by name. None of an
+    /// invalid history. Not part of the report's text, as it is as long as the history.
+    #[serde(skip)]
+    pub linearizations: Vec<ObjectOrder>,
+}
+
+/// An order that explains every answer of one object. [`crate::certificate::replay`] checks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectOrder {
+    /// The object, if the history names objects.
+    pub key: Option<String>,
+    /// Its operations in the order in which they take effect: all that completed and say something, and those of unknown
+    /// outcome that took effect.
+    pub order: Vec<OpId>,
 }
 
 /// One way in which keys were judged.
@@ -176,6 +212,7 @@ impl CheckReport {
 
 /// Why nothing could be checked: the history does not fit the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CheckError {
     /// An operation has a function that the model does not know.
     UnknownFunction {
@@ -270,18 +307,29 @@ pub fn check(
             let make = || CasRegister::new(&initial, unknown, failures);
             keys::check(&job, make, Some(cells::decide))
         }
-        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), None),
-        ModelKind::Set => keys::check(&job, || Set::new(unknown), None),
-        ModelKind::AppendList => keys::check(&job, || AppendList::new(unknown), None),
-        ModelKind::Mutex => keys::check(&job, || Mutex, None),
+        ModelKind::KeyValue => keys::check(&job, || KeyValue::new(unknown), Some(texts::decide)),
+        ModelKind::Set => keys::check(&job, || Set::new(unknown), Some(sets::decide)),
+        ModelKind::AppendList => {
+            keys::check(&job, || AppendList::new(unknown), Some(lists::decide))
+        }
+        ModelKind::Mutex => keys::check(&job, || Mutex, Some(locks::decide_mutex)),
         ModelKind::MultiRegister => {
             keys::check(&job, || MultiRegister::new(&initial, unknown), None)
         }
-        ModelKind::ElementSet => keys::check(&job, ElementSet::new, None),
-        ModelKind::OwnedMutex => keys::check(&job, OwnedMutex::new, None),
-        ModelKind::FencedMutex => keys::check(&job, FencedMutex::new, None),
-        ModelKind::Counter => keys::check(&job, || Counter::new(&initial, unknown), None),
-        ModelKind::VersionedRegister => keys::check(&job, || VersionedRegister::new(unknown), None),
+        ModelKind::FifoQueue => keys::check(&job, FifoQueue::new, Some(boxes::decide_queue)),
+        ModelKind::Stack => keys::check(&job, Stack::new, Some(boxes::decide_stack)),
+        ModelKind::PriorityQueue => {
+            keys::check(&job, PriorityQueue::new, Some(boxes::decide_priority))
+        }
+        ModelKind::ElementSet => keys::check(&job, ElementSet::new, Some(elements::decide)),
+        ModelKind::OwnedMutex => keys::check(&job, OwnedMutex::new, Some(locks::decide_owned)),
+        ModelKind::FencedMutex => keys::check(&job, FencedMutex::new, Some(locks::decide_fenced)),
+        ModelKind::Counter => {
+            keys::check(&job, || Counter::new(&initial, unknown), Some(counters::decide))
+        }
+        ModelKind::VersionedRegister => {
+            keys::check(&job, || VersionedRegister::new(unknown), Some(versions::decide))
+        }
     }
 }
 

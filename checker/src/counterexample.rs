@@ -21,6 +21,9 @@ use crate::search::{self, Budget, Problem, Stop, Tuning, search};
 /// Configurations that finding out where a search gets stuck may visit: it is for a sentence only.
 const STUCK_CONFIGURATIONS_MAX: u64 = 50_000;
 
+/// Operations among which it is looked for: among more there are too many orders to know them all.
+const STUCK_OPERATIONS_MAX: usize = 1_000;
+
 /// States that a sentence names at most.
 const STUCK_STATES_MAX: usize = 4;
 
@@ -62,18 +65,19 @@ pub struct Step {
     pub state: String,
 }
 
-/// Makes the counterexample for `key`, whose history is impossible from the completion at `first` on. Also says how many
-/// configurations the proof took.
+/// Makes the counterexample for `key`, whose history is impossible from the completion at `first` on. `core` are numbers of
+/// operations that contradict each other, with what they saw. Also says how many configurations the proof took.
 pub(crate) fn build<O: Object>(
     job: &Job<'_>,
     mut key: Key<O>,
+    core: &[u32],
     first: u64,
     budget: &Budget,
 ) -> (u64, Counterexample) {
     let blocked = key.ops.iter().position(|op| op.ret == first);
     let blocked = blocked.expect("the impossible completion belongs to an operation of its key");
     let mut scene = Scene { job, key: &mut key, first, blocked, budget };
-    let core = shrink::shrink(&mut scene);
+    let core = shrink::shrink(&mut scene, core);
     let configurations = scene.proof(&core.ops);
     let linearization = scene.best_order(&core.ops);
     let stuck = scene.stuck_states(&core.ops);
@@ -168,6 +172,9 @@ impl<O: Object> Scene<'_, O> {
 
     /// The states that the other operations of the core can leave for the blocked one, if they are few and all known.
     fn stuck_states(&mut self, core: &[usize]) -> Vec<String> {
+        if core.len() > STUCK_OPERATIONS_MAX {
+            return Vec::new();
+        }
         let mut tuning = Tuning::full();
         tuning.lookahead = false;
         tuning.configurations_max = STUCK_CONFIGURATIONS_MAX;

@@ -11,20 +11,25 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub(crate) mod append_list;
+pub(crate) mod boxes;
 #[cfg(test)]
 pub(crate) mod brute;
 pub(crate) mod cell;
 pub(crate) mod counter;
 pub(crate) mod element_set;
 pub(crate) mod fenced_mutex;
+pub(crate) mod fifo_queue;
+pub(crate) mod first;
 #[cfg(test)]
 pub(crate) mod fuzz;
 pub(crate) mod grow_set;
 pub(crate) mod lists;
 pub(crate) mod mutex;
 pub(crate) mod owned_mutex;
+pub(crate) mod priority_queue;
 #[cfg(test)]
 mod simulate;
+pub(crate) mod stack;
 mod sweep;
 pub(crate) mod text_store;
 mod timeline;
@@ -80,6 +85,7 @@ pub(crate) struct Refutation {
 /// The rules whose violation proves that there is no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Rule {
     /// An answer that nobody can have caused: a value that was never written, or only later.
     FromNowhere,

@@ -94,7 +94,7 @@ mod trace;
 mod window;
 mod witness;
 
-use crate::model::{Object, StateId};
+use crate::model::{Object, Recurrence, StateId};
 use crate::search::{KeyOp, Stop};
 
 use antichain::Order;
@@ -115,8 +115,8 @@ const SLACK_FIRST: u32 = 1;
 /// How many times more there may be of both in the next attempt.
 const WIDTH_FACTOR: usize = 4;
 
-/// Configurations kept where operations of unknown outcome are never used up.
-const WIDTH_LAVISH: usize = 4096;
+/// Configurations kept where operations of unknown outcome are never used up and there may be no end of states.
+const WIDTH_LAVISH: usize = 128;
 
 /// What a sweep found.
 #[derive(Debug)]
@@ -196,7 +196,10 @@ fn locate<O: Object>(
     let tells = |op: &KeyOp| {
         op.ret <= horizon
             && op.meaning.completed != op.meaning.open
-            && op.meaning.completed.is_some_and(|class| !object.is_observer(class))
+            && [op.meaning.completed, op.meaning.open]
+                .into_iter()
+                .flatten()
+                .any(|class| !object.is_observer(class))
     };
     if !impasse.exact || !impasse.foreseen && !ops.iter().filter(open).any(tells) {
         return impasse;
@@ -294,8 +297,10 @@ fn refute<O: Object>(
     meter: &mut Meter<'_, '_>,
     findings: &mut Findings,
 ) -> Option<Impasse> {
-    // Where states never end (a counter that goes up and up), this would not either.
-    let effort = Effort { lavish: true, width_max: WIDTH_LAVISH, ..Effort::FULL };
+    // Where there is no end of states (a counter that goes up and up), this would not end either.
+    let finite = object.recurrence() == Recurrence::ByMakers;
+    let width_max = if finite { usize::MAX } else { WIDTH_LAVISH };
+    let effort = Effort { lavish: true, width_max, ..Effort::FULL };
     match sweep(object, plan, order, effort, meter, findings) {
         End::Stuck { impasse, complete: true } => Some(Impasse { exact: false, ..impasse }),
         End::Stuck { complete: false, .. } | End::Through(_) | End::Stopped(_) => None,

@@ -13,22 +13,27 @@
 //!
 //! One file a model: [`register`], [`cas_register`] (both on the shared [`cell`]), [`key_value`], [`set`],
 //! [`element_set`], [`append_list`], [`mutex`], [`owned_mutex`], [`fenced_mutex`], [`counter`],
-//! [`versioned_register`], [`multi_register`].
+//! [`versioned_register`], [`multi_register`], and on the shared [`container`] [`fifo_queue`], [`stack`],
+//! [`priority_queue`].
 
 pub(crate) mod append_list;
 pub(crate) mod cas_register;
 pub(crate) mod cell;
+pub(crate) mod container;
 pub(crate) mod counter;
 pub(crate) mod element_set;
 pub(crate) mod fenced_mutex;
+pub(crate) mod fifo_queue;
 pub(crate) mod intern;
 pub(crate) mod key_value;
 mod kind;
 pub(crate) mod multi_register;
 pub(crate) mod mutex;
 pub(crate) mod owned_mutex;
+pub(crate) mod priority_queue;
 pub(crate) mod register;
 pub(crate) mod set;
+pub(crate) mod stack;
 pub(crate) mod versioned_register;
 
 use crate::Value;
@@ -118,7 +123,7 @@ pub(crate) struct Selection<'a> {
 ///
 /// The methods take `&mut self` only to intern; the answers depend on nothing but the arguments (and, for
 /// [`Object::agreeing`] and [`Object::unobservable`], on the last [`Object::select`]).
-pub(crate) trait Object: Send {
+pub(crate) trait Object {
     /// Gives an operation its classes, or says why it has none.
     fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit>;
 
@@ -134,6 +139,11 @@ pub(crate) trait Object: Send {
     /// only successor is the state itself.
     fn successors(&mut self, state: StateId, class: ClassId, into: &mut Vec<StateId>) {
         into.extend(self.step(state, class));
+    }
+
+    /// Of operations that can take effect next, those of lower rank are tried first.
+    fn rank(&self, _class: ClassId) -> u32 {
+        0
     }
 
     /// The state that a blind write leaves: an operation that is legal in every state and always leaves this one.
@@ -179,6 +189,12 @@ pub(crate) trait Object: Send {
         false
     }
 
+    /// For [`Recurrence::Never`]: whether it is known, without making the state that this update leads to, that no observer
+    /// is legal there or later.
+    fn leads_nowhere(&self, _state: StateId, _class: ClassId) -> bool {
+        false
+    }
+
     /// Whether an update changes nothing in this state. Only asked of an object that commutes.
     fn is_idle_in(&self, _state: StateId, _class: ClassId) -> bool {
         false
@@ -208,6 +224,12 @@ pub(crate) trait Object: Send {
     /// [`Object::shows`] of one class for many traces.
     fn sight(&self, class: ClassId) -> Box<dyn Fn(u32) -> bool + '_> {
         Box::new(move |trace| self.shows(class, trace))
+    }
+
+    /// For objects whose updates come in groups that only make sense together (an element's way in and out): the group
+    /// of this class. For taking a history apart.
+    fn belongs_to(&self, _class: ClassId) -> Option<u32> {
+        None
     }
 
     /// A state in words; of a long one only the newest part, as every step of an order is described.

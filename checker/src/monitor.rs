@@ -24,11 +24,26 @@
 //! # Ok::<(), rashomon_checker::monitor::MonitorError>(())
 //! ```
 //!
+//! # Who watches what
+//!
+//! | model | watched by |
+//! |---|---|
+//! | register, compare-and-set register | the machine of [`crate::decide::cell`], as long as no value comes again that may still be seen |
+//! | append-list | the machine of [`crate::decide::append_list`], as long as no element comes again |
+//! | grow-only set | the machine of [`crate::decide::grow_set`] |
+//! | set by element | each element by itself, by the sweep |
+//! | all others, and the first two where a value comes again soon | the sweep ([`crate::frontier::online`]) |
+//!
+//! Where a value comes again late, the sweep cannot begin any more, as the first events are gone: the object is not
+//! decided, and the conclusion says why. Nor is it where an update says only at its completion what it did.
+//!
 //! # What it remembers
 //!
 //! Of a register, what [`crate::decide::cell`] says under *Forgetting*: values that an operation which is still open, or of
-//! unknown outcome, could still see. An operation that never completes and is never said to be unknown holds on to
-//! everything since its invocation, as its answer may be anything that was true since then.
+//! unknown outcome, could still see. Of a list or set its elements, and what orders them. Of all else the ways in which
+//! things can stand, the events since the oldest invocation that is open, and the model's tables of values and states.
+//! An operation that never completes and is never said to be unknown holds on to everything since its invocation, as
+//! its answer may be anything that was true since then.
 
 mod book;
 mod elements;
@@ -50,10 +65,13 @@ use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
 use crate::model::counter::Counter;
 use crate::model::fenced_mutex::FencedMutex;
+use crate::model::fifo_queue::FifoQueue;
 use crate::model::key_value::KeyValue;
 use crate::model::multi_register::MultiRegister;
 use crate::model::mutex::Mutex;
 use crate::model::owned_mutex::OwnedMutex;
+use crate::model::priority_queue::PriorityQueue;
+use crate::model::stack::Stack;
 use crate::model::versioned_register::VersionedRegister;
 use crate::model::{Misfit, register as plain_register};
 
@@ -134,6 +152,7 @@ const UNSAID: &str = "what an operation did became known only when it was done";
 
 /// The history has become impossible.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Violation {
     /// Position of the event that makes it certain.
     pub event: u64,
@@ -149,6 +168,7 @@ pub struct Violation {
 
 /// What a monitor cannot take.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MonitorError {
     /// The event is none of a history.
     History(HistoryError),
@@ -178,6 +198,7 @@ pub enum MonitorError {
 
 /// What a monitor knows in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conclusion {
     /// The verdict so far.
     pub validity: Validity,
@@ -433,6 +454,9 @@ impl Monitor {
             ModelKind::MultiRegister => {
                 Box::new(Generic::new(MultiRegister::new(&initial, unknown), bytes))
             }
+            ModelKind::FifoQueue => Box::new(Generic::new(FifoQueue::new(), bytes)),
+            ModelKind::Stack => Box::new(Generic::new(Stack::new(), bytes)),
+            ModelKind::PriorityQueue => Box::new(Generic::new(PriorityQueue::new(), bytes)),
             ModelKind::OwnedMutex => Box::new(Generic::new(OwnedMutex::new(), bytes)),
             ModelKind::FencedMutex => Box::new(Generic::new(FencedMutex::new(), bytes)),
             ModelKind::Counter => Box::new(Generic::new(Counter::new(&initial, unknown), bytes)),

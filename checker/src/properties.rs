@@ -121,6 +121,7 @@ impl Default for PropertyOptions {
 
 /// Why nothing could be checked: the history does not fit the property.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PropertyError {
     /// An operation has a function that the property does not know.
     UnknownFunction {

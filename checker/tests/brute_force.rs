@@ -1,4 +1,4 @@
-//! The search against the second opinion, on many small random histories of every model.
+//! Deciders and searches against the second opinion, on many small random histories of every model.
 
 #[path = "support/generate.rs"]
 mod generate;
@@ -10,11 +10,18 @@ mod spoil;
 use generate::{Random, Shape};
 use oracle::{Rules, is_linearizable};
 use rashomon_checker::Value;
-use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, Validity, check};
+use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, Validity, check};
 use rashomon_checker::history::{Event, EventKind, History, OpId, Operation, Outcome};
 
-/// Histories of each model.
+/// Histories of each model, unless `RASHOMON_FUZZ_ROUNDS` says how many.
 const ROUNDS: u64 = 20_000;
+
+fn rounds() -> u64 {
+    let told = std::env::var("RASHOMON_FUZZ_ROUNDS").ok();
+    told.and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
+/// Of these, one in so many is judged by each engine.
+const OTHERS_EVERY: u64 = 4;
 
 fn options(rules: &Rules, threads: usize) -> CheckOptions<'static> {
     CheckOptions {
@@ -33,7 +40,13 @@ fn history(events: &[Event], rules: &Rules) -> History {
 }
 
 fn judge(events: &[Event], rules: &Rules, threads: usize) -> CheckReport {
-    check(&history(events, rules), rules.model, &options(rules, threads)).expect("a fit")
+    judge_by(Engine::Auto, events, rules, threads)
+}
+
+fn judge_by(engine: Engine, events: &[Event], rules: &Rules, threads: usize) -> CheckReport {
+    let options = CheckOptions { engine, ..options(rules, threads) };
+    check(&history(events, rules), rules.model, &options)
+        .unwrap_or_else(|error| panic!("{} {engine:?}: {error}\n{}", rules.model, show(events)))
 }
 
 fn random_case(model: ModelKind, round: u64) -> (Shape, Rules, Vec<Event>, bool) {
@@ -66,7 +79,9 @@ fn random_case(model: ModelKind, round: u64) -> (Shape, Rules, Vec<Event>, bool)
 fn compare(model: ModelKind) {
     let mut invalid = 0;
     let mut crashed = 0;
-    for round in 0..ROUNDS {
+    let mut decided = 0;
+    let rounds = rounds();
+    for round in 0..rounds {
         let (shape, rules, events, spoilt) = random_case(model, round);
         let expected = is_linearizable(&history(&events, &rules), &rules);
         let report = judge(&events, &rules, 1);
@@ -90,10 +105,56 @@ fn compare(model: ModelKind) {
             serde_json::to_string(&again).expect("JSON"),
             "{model} round {round}: three threads report otherwise than one"
         );
+        decided += u64::from(report.engines.iter().all(|used| used.engine == "decider"));
+        if round % OTHERS_EVERY == 0 {
+            others_agree(&events, &rules, &report, round);
+        }
     }
-    assert!(invalid > ROUNDS / 20, "only {invalid} of {ROUNDS} histories of {model} are invalid");
-    assert!(invalid < ROUNDS * 19 / 20, "{invalid} of {ROUNDS} histories of {model} are invalid");
-    assert!(crashed > ROUNDS / 5, "only {crashed} of {ROUNDS} have operations of unknown outcome");
+    println!("{model}: {rounds} histories, {invalid} invalid, {decided} by deciders alone");
+    assert!(invalid > rounds / 20, "only {invalid} of {rounds} histories of {model} are invalid");
+    assert!(invalid < rounds * 19 / 20, "{invalid} of {rounds} histories of {model} are invalid");
+    assert!(crashed > rounds / 5, "only {crashed} of {rounds} have operations of unknown outcome");
+    assert!(
+        decided >= rounds / 100 * decided_percent_min(model),
+        "only {decided} of {rounds} are decided without a search: {model}"
+    );
+}
+
+/// Of 100 histories, how many must be decided without a search: else the deciders are not what is tested. Values recur in
+/// half of them.
+fn decided_percent_min(model: ModelKind) -> u64 {
+    match model {
+        ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::FencedMutex => 99,
+        ModelKind::FifoQueue
+        | ModelKind::Stack
+        | ModelKind::PriorityQueue
+        | ModelKind::ElementSet
+        | ModelKind::VersionedRegister => 30,
+        ModelKind::Set => 99,
+        ModelKind::Register | ModelKind::CasRegister | ModelKind::AppendList => 30,
+        ModelKind::KeyValue => 10,
+        ModelKind::Counter => 5,
+        ModelKind::MultiRegister => 0,
+    }
+}
+
+/// The searches find the same by themselves, and nobody contradicts anybody.
+fn others_agree(events: &[Event], rules: &Rules, report: &CheckReport, round: u64) {
+    let blocked = |report: &CheckReport| report.counterexample.as_ref().map(|found| found.blocked);
+    for engine in [Engine::Wgl, Engine::Frontier, Engine::Compare] {
+        let other = judge_by(engine, events, rules, 1);
+        let found = (other.validity, blocked(&other));
+        assert_eq!(
+            found,
+            (report.validity, blocked(report)),
+            "{} round {round}, {engine:?}:\n{}",
+            rules.model,
+            show(events)
+        );
+        if other.validity == Validity::Invalid {
+            examine(events, rules, &other, round);
+        }
+    }
 }
 
 /// A counterexample must hold up by itself.
@@ -206,6 +267,21 @@ fn append_lists_agree_with_brute_force() {
 #[test]
 fn mutexes_agree_with_brute_force() {
     compare(ModelKind::Mutex);
+}
+
+#[test]
+fn fifo_queues_agree_with_brute_force() {
+    compare(ModelKind::FifoQueue);
+}
+
+#[test]
+fn stacks_agree_with_brute_force() {
+    compare(ModelKind::Stack);
+}
+
+#[test]
+fn priority_queues_agree_with_brute_force() {
+    compare(ModelKind::PriorityQueue);
 }
 
 #[test]

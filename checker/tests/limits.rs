@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use generate::{Random, Shape};
 use rashomon_checker::Value;
-use rashomon_checker::check::{CheckOptions, CheckReport, ModelKind, Validity, check};
+use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, Validity, check};
 use rashomon_checker::history::{Event, EventKind, History};
 
 fn judge(
@@ -18,7 +18,18 @@ fn judge(
     memory_bytes_max: usize,
     should_stop: &(dyn Fn() -> bool + Sync),
 ) -> CheckReport {
+    judge_by(Engine::Auto, events, model, memory_bytes_max, should_stop)
+}
+
+fn judge_by(
+    engine: Engine,
+    events: &[Event],
+    model: ModelKind,
+    memory_bytes_max: usize,
+    should_stop: &(dyn Fn() -> bool + Sync),
+) -> CheckReport {
     let options = CheckOptions {
+        engine,
         memory_bytes_max,
         should_stop,
         threads: 2,
@@ -131,7 +142,7 @@ fn open_additions(count: usize) -> Vec<Event> {
 
 #[test]
 fn additions_that_are_open_together_make_no_states_that_nobody_needs() {
-    let report = judge(&open_additions(3_000), ModelKind::Set, 16 << 20, &|| false);
+    let report = judge_by(Engine::Wgl, &open_additions(3_000), ModelKind::Set, 16 << 20, &|| false);
     assert_eq!(report.validity, Validity::Valid, "{:?}", report.reason);
 }
 
@@ -139,7 +150,7 @@ fn additions_that_are_open_together_make_no_states_that_nobody_needs() {
 fn a_stop_is_heard_while_there_is_nothing_to_choose() {
     let asked = AtomicU64::new(0);
     let stop = || asked.fetch_add(1, Ordering::Relaxed) >= 2;
-    let report = judge(&open_additions(3_000), ModelKind::Set, 1 << 30, &stop);
+    let report = judge_by(Engine::Wgl, &open_additions(3_000), ModelKind::Set, 1 << 30, &stop);
     assert_eq!(report.validity, Validity::Unknown);
     assert!(asked.load(Ordering::Relaxed) < 6, "{asked:?}");
 }

@@ -333,6 +333,8 @@ fn what_does_not_fit_the_model_is_an_error_with_the_event() {
         (ModelKind::KeyValue, "p1 > get; p1 < ok 5", 1, "expected text"),
         (ModelKind::MultiRegister, "p1 > txn [[1,2]]; p1 < ok", 0, "[read k v]"),
         (ModelKind::Mutex, "p1 > lock; p1 < ok", 0, "it has acquire, release"),
+        (ModelKind::PriorityQueue, "p1 > insert \"a\"; p1 < ok", 0, "a whole number"),
+        (ModelKind::PriorityQueue, "p1 > delete-min; p1 < ok \"a\"", 1, "a whole number"),
         (ModelKind::ElementSet, "p1 > add 1; p1 < ok 2", 1, "expected true or false"),
         (ModelKind::FencedMutex, "p1 > acquire; p1 < ok", 1, "the fencing token"),
         (ModelKind::Counter, "p1 > add \"x\"; p1 < ok", 0, "a whole number"),
@@ -344,5 +346,97 @@ fn what_does_not_fit_the_model_is_an_error_with_the_event() {
         let error = check(&history, model, &options).expect_err("a misfit");
         assert_eq!(error.event(), Some(event), "{error}");
         assert!(error.to_string().contains(text), "{error}");
+    }
+}
+
+#[test]
+fn what_was_added_before_something_that_was_read_is_missed() {
+    let told = tells(
+        ModelKind::AppendList,
+        "p1 > read; p2 > append 1; p2 < ok; p3 > append 2; p1 < ok [2]; p3 < ok",
+        "p1 read [2], with 2 and without 1, but p2's append of 1 had completed 1.0 ms before p3's append of 2 began",
+    );
+    assert_eq!((told.contradicts, told.operations.len()), (Some(OpId(1)), 3));
+    tells(
+        ModelKind::Set,
+        "p1 > read; p2 > add 7; p2 < ok; p3 > add 5; p1 < ok [5]; p3 < ok",
+        "p1 read [5], with 5 and without 7, but p2's add of 7 had completed 1.0 ms before p3's add of 5 began",
+    );
+}
+
+#[test]
+fn of_several_lost_additions_the_newest_is_named() {
+    let script = "p1 > append 1; p1 < ok; p1 > append 2; p1 < ok; p1 > append 3; p1 < ok
+         p2 > read; p2 < ok [1]";
+    let told = tells(
+        ModelKind::AppendList,
+        script,
+        "p2 read [1], but p1's append of 3 had completed 1.0 ms before the read began",
+    );
+    assert_eq!((told.contradicts, told.operations.len()), (Some(OpId(2)), 3));
+    assert!(told.minimal);
+    let script = "p1 > put \"a\"; p1 < ok; p1 > append \"b\"; p1 < ok; p1 > append \"c\"; p1 < ok
+         p2 > get; p2 < ok \"a\"";
+    let told = tells(
+        ModelKind::KeyValue,
+        script,
+        "p2 got \"a\", but p1's append of \"c\" had completed 1.0 ms before the get began",
+    );
+    assert_eq!((told.contradicts, told.operations.len()), (Some(OpId(2)), 3));
+}
+
+#[test]
+fn queues_stacks_and_priority_queues_have_their_sentences() {
+    let queue = ModelKind::FifoQueue;
+    tells(queue, "p1 > dequeue; p1 < ok 5", "p1 dequeued 5, but nobody ever put 5 in");
+    tells(
+        queue,
+        "p1 > enqueue 5; p1 < fail; p2 > dequeue; p2 < ok 5",
+        "p2 dequeued 5, but p1's enqueue of 5 failed and must not be seen",
+    );
+    tells(
+        queue,
+        "p1 > enqueue 5; p1 < ok; p2 > dequeue; p2 < ok 5; p3 > dequeue; p3 < ok 5",
+        "p3 dequeued 5, but p2 dequeued 5 too, and it was put in once only",
+    );
+    tells(
+        queue,
+        "p1 > enqueue 1; p1 < ok; p1 > enqueue 2; p1 < ok; p2 > dequeue; p2 < ok 2",
+        "p2 dequeued 2, but p1's enqueue of 1 had completed 1.0 ms before p1's enqueue of 2 began, and nobody took 1",
+    );
+    tells(
+        queue,
+        "p1 > enqueue 1; p1 < ok; p2 > enqueue 2; p2 < ok; p3 > dequeue; p4 > dequeue; p3 < ok 2; p5 > dequeue; \
+         p5 < ok 1",
+        "p5 dequeued 1 only 1.0 ms after p3 dequeued 2, but p1's enqueue of 1 had completed 1.0 ms before p2's enqueue \
+         of 2 began",
+    );
+    tells(
+        queue,
+        "p1 > k: enqueue 1; p1 < ok; p2 > k: dequeue; p2 < ok null",
+        "p2's dequeue found nothing in k, but p1's enqueue of 1 had completed 1.0 ms before it began, and nobody took 1",
+    );
+    let told = tells(
+        ModelKind::Stack,
+        "p1 > push 1; p1 < ok; p1 > push 2; p1 < ok; p2 > pop; p2 < ok 1",
+        "p2 popped 1, which no order of the 3 operations shown explains",
+    );
+    assert!(told.why.contains("1 must be the newest element"), "{}", told.why);
+    let told = tells(
+        ModelKind::PriorityQueue,
+        "p1 > insert 1; p1 < ok; p1 > insert 2; p1 < ok; p2 > delete-min; p2 < ok 2",
+        "p2 took the least element 2, which no order of the 3 operations shown explains",
+    );
+    assert!(told.why.contains("2 must be the least element"), "{}", told.why);
+}
+
+#[test]
+fn a_take_that_failed_says_nothing() {
+    for (model, script) in [
+        (ModelKind::FifoQueue, "p1 > enqueue 1; p1 < ok; p2 > dequeue; p2 < fail"),
+        (ModelKind::Stack, "p1 > push 1; p1 < ok; p2 > pop; p2 < fail"),
+        (ModelKind::PriorityQueue, "p1 > insert 1; p1 < ok; p2 > delete-min; p2 < fail"),
+    ] {
+        assert_eq!(judge(model, script).validity, Validity::Valid);
     }
 }

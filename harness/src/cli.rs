@@ -13,6 +13,7 @@ pub mod node;
 mod quantity;
 pub mod report;
 pub mod run;
+mod target;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,8 +30,10 @@ Examples:
   rashomon run --bug local-leader-read           the same with a built-in bug: exits 1
   rashomon run -w append --faults kill,pause     another workload, chosen faults
   rashomon check runs/latest/history.jsonl       check a history again, or anybody's
+  rashomon check -c serializable txns.edn        transactions against a weaker promise
+  rashomon check --report page.html *.edn        a page with every counterexample drawn
   rashomon convert history.edn history.jsonl.zst the same history in another format
-  rashomon list                                  workloads, faults, models, built-in bugs
+  rashomon list                                  workloads, faults, what can be checked, built-in bugs
 
 Exit codes:
   0 valid   1 invalid   2 unknown   130 stopped at once   254 bad arguments or input   255 harness failed";
@@ -69,7 +72,7 @@ enum Verb {
     Convert(convert::Args),
     /// Make the report of a run anew
     Report(report::Args),
-    /// List workloads, faults, models and built-in bugs
+    /// List workloads, faults, models, properties, consistency models and built-in bugs
     List(list::Args),
     /// Measure the bundled node, beside another server, or the proxy
     Bench(bench::Args),

@@ -16,6 +16,7 @@
 
 mod bench;
 pub mod bugs;
+pub mod checked;
 pub mod cli;
 pub mod client;
 pub mod cluster;

@@ -104,6 +104,14 @@ impl Progress {
         }
     }
 
+    /// Tells something that must not be missed.
+    pub(crate) fn note(&self, what: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| say(what)),
+            None => say(what),
+        }
+    }
+
     /// Takes the bar away, so that the result stands alone.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {

@@ -21,6 +21,7 @@ mod faults;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -61,6 +62,9 @@ pub struct RecordError {
     pub reason: String,
 }
 
+/// Hears of every event that was written, in the order of the file. `None` is for whoever made it: there is no more.
+pub type Listener = Sender<Option<Event>>;
+
 /// Writes the history.
 #[derive(Debug)]
 pub struct Recorder {
@@ -72,13 +76,22 @@ pub struct Recorder {
 struct Numbered {
     next_index: u64,
     journal: Journal,
+    listener: Option<Listener>,
 }
 
 impl Recorder {
     /// Starts an empty history in a new file.
     pub fn create(path: &Path, clock: RunClock) -> Result<Self, RecordError> {
-        let journal = Mutex::new(Numbered { next_index: 0, journal: Journal::create(path)? });
+        let journal = Journal::create(path)?;
+        let journal = Mutex::new(Numbered { next_index: 0, journal, listener: None });
         Ok(Self { clock, journal })
+    }
+
+    /// The same, where somebody listens.
+    #[must_use]
+    pub fn heard_by(self, listener: Listener) -> Self {
+        lock(&self.journal).listener = Some(listener);
+        self
     }
 
     /// Records that `process` is about to ask `node`. Only send the request if this succeeded.
@@ -137,6 +150,12 @@ impl Recorder {
         event.time = Some(self.clock.now());
         numbered.journal.append(&event)?;
         numbered.next_index += 1;
+        // Whoever stopped listening needs no more.
+        if let Some(listener) = &numbered.listener
+            && listener.send(Some(event)).is_err()
+        {
+            numbered.listener = None;
+        }
         Ok(())
     }
 }

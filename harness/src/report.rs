@@ -1,6 +1,6 @@
-//! The report: one HTML file that tells what a run found.
+//! The report: one HTML file that tells what a run found; and a page of its kind for checks of files ([`checks`]).
 //!
-//! Owns the page and nothing else: it decides nothing about validity, starts nothing, reads no clock. [`render`] is a
+//! Owns the pages and nothing else: they decide nothing about validity, start nothing, read no clock. [`render`] is a
 //! pure function of what the run folder holds, so that the same inputs give the same bytes; the only wall-clock time on
 //! the page is the plan's. [`load`] reads a saved run back, for the verb `report`.
 //!
@@ -22,6 +22,7 @@
 //! - The page stays below 5 MB for 100,000 operations: it holds counts, the counterexample, and at most
 //!   [`HISTORY_ROWS_MAX`] operations of the failing key.
 
+pub mod checks;
 mod counterexample;
 mod coverage;
 mod escape;

@@ -19,6 +19,7 @@ mod final_reads;
 mod interrupt;
 mod judge;
 mod load;
+mod onlooker;
 mod pace;
 mod routing;
 mod stage;
@@ -48,6 +49,7 @@ use crate::run_folder::{RunFolder, RunFolderError};
 use crate::verdict::{Commands, VerdictRecord};
 use coverage::Evidence;
 pub(crate) use coverage::OK_MIN;
+use onlooker::{Onlooker, Seen};
 use stage::Staged;
 
 /// When the data folders of the nodes stay after a run. Their logs always do.
@@ -132,15 +134,33 @@ pub fn run(run: &Run<'_>) -> Result<Finished, RunError> {
     let interrupt = interrupt::listen(runtimes.harness.handle()).map_err(RunError::Runtime)?;
     let progress = Arc::new(Progress::new(run.plan.time_limit(), run.terminal));
     let clock = RunClock::start();
-    let recorder = Recorder::create(&run.folder.file("history.jsonl"), clock)?;
+    let model = run.workload.model();
+    let (listener, onlooker) = Onlooker::start(model, clock, Arc::clone(&progress));
+    let recorder = Recorder::create(&run.folder.file("history.jsonl"), clock)?.heard_by(listener);
     let journal = Arc::new(FaultJournal::create(&run.folder.file("faults.jsonl"), clock)?);
     let stage =
         stage::Stage { run, runtimes: &runtimes, interrupt: &interrupt, progress: &progress };
     let staged = stage.perform(recorder, &journal);
     progress.finish();
-    let record = decide(run, staged?, &interrupt)?;
+    let mut record = decide(run, staged?, &interrupt)?;
+    let seen = onlooker.finish();
+    agree(&seen, &record.verdict)?;
+    record.verdict.seen_live = seen.sighting;
     let trouble = write_down(run, &record).err();
     Ok(Finished { verdict: record.verdict, trouble })
+}
+
+/// The check must confirm what was seen while the run went on: else one of the two is wrong, and there is no verdict.
+fn agree(seen: &Seen, verdict: &VerdictRecord) -> Result<(), RunError> {
+    let checked = verdict.check.as_ref().map(|check| check.validity);
+    let missed = seen.complete && seen.sighting.is_none() && checked == Some(Validity::Invalid);
+    let invented = seen.sighting.is_some() && checked == Some(Validity::Valid);
+    let what = match (missed, invented) {
+        (true, _) => "the check found a violation that was not seen while the run went on",
+        (_, true) => "a violation was seen while the run went on, and the check found none",
+        (false, false) => return Ok(()),
+    };
+    Err(RunError::Check(CheckError::Contradiction { what: what.to_owned() }))
 }
 
 /// Reads the history back, checks it, and decides.

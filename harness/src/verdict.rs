@@ -33,10 +33,26 @@ pub struct VerdictRecord {
     /// Milliseconds from the start of the run (no process yet) to the first completed (`ok`) operation.
     #[serde(default)]
     pub first_ok_ms: Option<f64>,
+    /// The first violation that was seen while the run went on, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_live: Option<Sighting>,
     /// Node processes that ended although nobody killed them, in words.
     pub unexpected_exits: Vec<String>,
     /// Commands for a person, run from the folder in which the run was started.
     pub commands: Commands,
+}
+
+/// A violation that was seen while the run went on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The event of the history that makes it certain.
+    pub event: u64,
+    /// Seconds from the start of the run to that event.
+    pub seconds: f64,
+    /// Milliseconds from the event to when it was known.
+    pub delay_ms: f64,
+    /// What a person was told.
+    pub sentence: String,
 }
 
 /// Operations of one function.

@@ -24,6 +24,8 @@ enum Held {
     Set(BTreeSet<Value>),
     Lock(bool),
     Registers(BTreeMap<Value, Value>),
+    /// Of a queue, a stack or a priority queue, in the order in which they came.
+    Box(Vec<Value>),
     Elements(BTreeSet<Value>),
     Owned(Owned),
     Count(i128),
@@ -48,6 +50,9 @@ impl State {
             ModelKind::Set => Held::Set(BTreeSet::new()),
             ModelKind::Mutex => Held::Lock(false),
             ModelKind::MultiRegister => Held::Registers(BTreeMap::new()),
+            ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
+                Held::Box(Vec::new())
+            }
             ModelKind::ElementSet => Held::Elements(BTreeSet::new()),
             ModelKind::OwnedMutex | ModelKind::FencedMutex => Held::Owned(Owned::default()),
             ModelKind::Counter => Held::Count(initial.as_int().unwrap_or(0).into()),
@@ -117,7 +122,7 @@ impl State {
                 true
             }
             (Held::List(held), "read") => unknown || answer.as_list().unwrap_or(&[]) == held,
-            (Held::List(held), _) => {
+            (Held::List(held), _) | (Held::Box(held), "enqueue" | "push" | "insert") => {
                 held.push(input.into_owned());
                 true
             }
@@ -133,6 +138,10 @@ impl State {
             (Held::Lock(held), f) => {
                 let acquires = f == "acquire";
                 std::mem::replace(held, acquires) != acquires
+            }
+            (Held::Box(held), f) => {
+                let next = take(held, f);
+                op.is_info() || next == *answer
             }
             (Held::Elements(held), f) => element(held, f, input.into_owned(), &answer),
             (Held::Owned(held), f) => {
@@ -157,6 +166,16 @@ impl State {
             }
         }
     }
+}
+
+/// Takes the oldest element, the newest or the least; nil if there is none.
+fn take(held: &mut Vec<Value>, f: &str) -> Value {
+    let at = match f {
+        "dequeue" => Some(0),
+        "pop" => held.len().checked_sub(1),
+        _ => (0..held.len()).min_by_key(|at| &held[*at]),
+    };
+    at.filter(|at| *at < held.len()).map(|at| held.remove(at)).unwrap_or_default()
 }
 
 impl Owned {

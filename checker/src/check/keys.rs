@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::certificate;
-use crate::check::{CheckError, CheckReport, Engine, EngineUse, Job, Validity};
+use crate::check::{
+    CheckError, CheckReport, Engine, EngineUse, Job, ModelKind, ObjectOrder, Validity,
+};
 use crate::counterexample;
 use crate::decide::{Decision, Rule};
 use crate::history::OpId;
@@ -89,8 +91,8 @@ struct Finding {
 
 #[derive(Debug)]
 enum Verdict {
-    /// Linearizable, as far as it had to be searched.
-    Valid { configurations: u64 },
+    /// Linearizable, as far as it had to be searched; in this order, if it is to be kept.
+    Valid { configurations: u64, order: Option<Vec<OpId>> },
     /// Not linearizable from this completion on, with operations that suffice to show it and the rule that they break,
     /// if a decider found it.
     Invalid { first: u64, core: Option<(Vec<u32>, Rule)> },
@@ -208,10 +210,14 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             Engine::Wgl => {
                 Finding { verdict: self.search(Search::Wgl, &self.court, part), by: (WGL, why) }
             }
-            engine => {
+            // What was searched only up to another key's violation says nothing that could be compared.
+            Engine::Compare => {
+                let verdict = self.search(Search::Frontier, &self.undisturbed(), part);
+                self.compare(Finding { verdict, by: (FRONTIER, why) }, part)
+            }
+            Engine::Auto | Engine::Fast | Engine::Frontier => {
                 let verdict = self.search(Search::Frontier, &self.court, part);
-                let finding = Finding { verdict, by: (FRONTIER, why) };
-                if engine == Engine::Compare { self.compare(finding, part) } else { finding }
+                Finding { verdict, by: (FRONTIER, why) }
             }
         }
     }
@@ -233,29 +239,35 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         }
     }
 
+    /// A court that knows of no other key's violation.
+    fn undisturbed(&self) -> Court<'_> {
+        let Court { job, budget, .. } = self.court;
+        Court { job, budget, earliest: AtomicU64::new(u64::MAX) }
+    }
+
     /// Replays an order, if there is one for the whole of the key's history.
     fn certify(&self, part: Part<'_>, order: Option<Vec<u32>>, configurations: u64) -> Verdict {
         let job = self.court.job;
         if job.options.certify
-            && let Some(order) = order
+            && let Some(order) = &order
+            && let Err(flaw) = certificate::replay_part(job, part.ids, order)
         {
-            if let Err(flaw) = certificate::replay(job, part.ids, &order) {
-                return Verdict::Wrong(flaw);
-            }
+            return Verdict::Wrong(flaw);
         }
-        Verdict::Valid { configurations }
+        let kept = order.filter(|_| job.options.keep_orders).map(|order| {
+            order.into_iter().map(|index| OpId(part.ids[index as usize] as usize)).collect()
+        });
+        Verdict::Valid { configurations, order: kept }
     }
 
     /// Further opinions on what was found, each on the whole of the key's history.
     fn compare(&self, finding: Finding, part: Part<'_>) -> Finding {
         let Some(one) = told(&finding.verdict) else { return finding };
-        let Court { job, budget, .. } = self.court;
         for (search, name) in [(Search::Frontier, FRONTIER), (Search::Wgl, WGL)] {
             if name == finding.by.0 {
                 continue;
             }
-            let alone = Court { job, budget, earliest: AtomicU64::new(u64::MAX) };
-            let other = self.search(search, &alone, part);
+            let other = self.search(search, &self.undisturbed(), part);
             if let Verdict::Wrong(_) | Verdict::Misfit(..) = other {
                 return Finding { verdict: other, ..finding };
             }
@@ -287,6 +299,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             configurations: 0,
             engines: engines(&entries),
             counterexample: None,
+            linearizations: Vec::new(),
         };
         let earliest = self.court.earliest.load(Ordering::Relaxed);
         let culprit = entries.iter().find(
@@ -294,17 +307,23 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         );
         let Some((part, finding)) = culprit else {
             sum_up(job, &mut report, &entries);
+            if report.validity != Validity::Invalid {
+                report.linearizations = orders(job, entries);
+            }
             return Ok(report);
         };
         let core = match &finding.verdict {
             Verdict::Invalid { core: Some((core, _)), .. } => core,
             _ => part.ids,
         };
-        let key = Key::of(job, part.key, core, (self.make)())
+        // What these cores saw is not in them.
+        let open = matches!(job.model, ModelKind::Counter | ModelKind::VersionedRegister);
+        let shown = if open { part.ids } else { core };
+        let key = Key::of(job, part.key, shown, (self.make)())
             .map_err(|(misfit, id)| misfit_of(job, misfit, id))?;
         report.validity = Validity::Invalid;
         let (configurations, counterexample) =
-            counterexample::build(job, key, earliest, self.court.budget);
+            counterexample::build(job, key, core, earliest, self.court.budget);
         report.configurations = configurations;
         report.reason = Some(counterexample.sentence.clone());
         report.counterexample = Some(counterexample);
@@ -319,19 +338,26 @@ enum Search {
     Wgl,
 }
 
-/// A verdict that can be compared: whether there is an order, and if not from which completion on.
-fn told(verdict: &Verdict) -> Option<Option<u64>> {
+/// A verdict that can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Linearizable,
+    /// From this completion on there is no order.
+    NotFrom(u64),
+}
+
+fn told(verdict: &Verdict) -> Option<Told> {
     match verdict {
-        Verdict::Valid { .. } => Some(None),
-        Verdict::Invalid { first, .. } => Some(Some(*first)),
+        Verdict::Valid { .. } => Some(Told::Linearizable),
+        Verdict::Invalid { first, .. } => Some(Told::NotFrom(*first)),
         _ => None,
     }
 }
 
-fn words(first: Option<u64>) -> String {
-    match first {
-        None => "linearizable".to_owned(),
-        Some(first) => format!("not linearizable from event {first} on"),
+fn words(told: Told) -> String {
+    match told {
+        Told::Linearizable => "linearizable".to_owned(),
+        Told::NotFrom(first) => format!("not linearizable from event {first} on"),
     }
 }
 
@@ -382,12 +408,25 @@ fn engines(entries: &[(Part<'_>, Finding)]) -> Vec<EngineUse> {
     uses.collect()
 }
 
+/// The orders that were kept, by name.
+fn orders(job: &Job<'_>, entries: Vec<(Part<'_>, Finding)>) -> Vec<ObjectOrder> {
+    let kept = entries.into_iter().filter_map(|(part, finding)| match finding.verdict {
+        Verdict::Valid { order: Some(order), .. } => {
+            Some(ObjectOrder { key: part.name(job).map(str::to_owned), order })
+        }
+        _ => None,
+    });
+    let mut orders: Vec<ObjectOrder> = kept.collect();
+    orders.sort_by(|one, two| one.key.cmp(&two.key));
+    orders
+}
+
 /// The verdict where no violation was located.
 fn sum_up(job: &Job<'_>, report: &mut CheckReport, entries: &[(Part<'_>, Finding)]) {
     let mut undecided: Vec<(Part<'_>, &Finding)> = Vec::new();
     for (part, finding) in entries {
         match finding.verdict {
-            Verdict::Valid { configurations } => report.configurations += configurations,
+            Verdict::Valid { configurations, .. } => report.configurations += configurations,
             Verdict::Invalid { .. } | Verdict::InvalidSomewhere => {
                 report.validity = Validity::Invalid;
                 report.reason = Some(format!(

@@ -6,13 +6,14 @@
 
 mod answers;
 mod cell;
+mod containers;
 mod lists;
 mod locks;
 mod texts;
 
 use crate::Value;
 use crate::check::{Job, ModelKind};
-use crate::counterexample::words::{answer, answered, clip, deed, object, short, who};
+use crate::counterexample::words::{answer, answered, clip, deed, object, short, takes, took, who};
 use crate::history::{Op, OpId, Operation, Outcome};
 
 /// The case.
@@ -31,7 +32,7 @@ struct Finding {
 }
 
 /// The operations that a sentence can be about. Of a register's, which may be millions, those that concern the value
-/// which the blocked one met.
+/// which the blocked one met; of what grows, the updates, and no answers but those of the core, which may be long.
 fn relevant(job: &Job<'_>, blocked: OpId, core: &[OpId]) -> Vec<Operation> {
     let culprit = job.history.op(blocked);
     let (key, answer, input) = (culprit.key(), culprit.answer(), culprit.input());
@@ -43,10 +44,16 @@ fn relevant(job: &Job<'_>, blocked: OpId, core: &[OpId]) -> Vec<Operation> {
         Some(value) == met || value.as_list().is_some_and(|pair| pair.last() == met)
     };
     let is_register = matches!(job.model, ModelKind::Register | ModelKind::CasRegister);
+    let grows = matches!(job.model, ModelKind::AppendList | ModelKind::Set | ModelKind::KeyValue);
     let relevant = job.history.ops().filter(|operation| {
         let same_object = job.model == ModelKind::MultiRegister || operation.key() == key;
         let in_core = || core.binary_search(&operation.id()).is_ok() || operation.id() == blocked;
-        same_object && (!is_register || concerns(&operation.input()) || in_core())
+        let may_matter = if is_register {
+            concerns(&operation.input())
+        } else {
+            !grows || !matches!(operation.f(), "read" | "get")
+        };
+        same_object && (may_matter || in_core())
     });
     relevant.map(Op::to_operation).collect()
 }
@@ -87,6 +94,9 @@ pub(super) fn explain(
         ModelKind::Register | ModelKind::CasRegister => cell::find(&evidence),
         ModelKind::AppendList | ModelKind::Set => lists::find(&evidence),
         ModelKind::KeyValue => texts::find(&evidence),
+        ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
+            containers::find(&evidence)
+        }
         ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::FencedMutex => locks::find(&evidence),
         ModelKind::ElementSet | ModelKind::VersionedRegister => answers::find(&evidence),
         ModelKind::MultiRegister | ModelKind::Counter => None,
@@ -123,6 +133,7 @@ impl<'a> Evidence<'a> {
     /// The plainest thing that can always be said.
     fn no_order(&self) -> Finding {
         let what = match self.blocked.f.as_str() {
+            f if takes(f) => took(self.blocked),
             "read" | "get" => format!("{} {}", who(self.blocked), answered(self.blocked)),
             "txn" => format!(
                 "{} completed txn {}",
@@ -201,6 +212,12 @@ fn need(evidence: &Evidence<'_>) -> String {
             let relation = if inside { "in" } else { "absent from" };
             format!("{} must be {relation} the set", short(&blocked.input))
         }
+        (_, f) if takes(f) => match f {
+            _ if answer(blocked).is_nil() => "nothing must be there".to_owned(),
+            "dequeue" => format!("{said} must be the oldest element of those there"),
+            "pop" => format!("{said} must be the newest element of those there"),
+            _ => format!("{said} must be the least element of those there"),
+        },
         (_, "cas") => match cell::from_of(blocked) {
             Some(from) if matches!(blocked.outcome, Outcome::Fail(_)) => {
                 format!("the value must differ from {}", short(from))

@@ -12,7 +12,7 @@
 //! away would be impossible for a reason that is not in the history. What is left is then impossible because the whole
 //! is: from an order of the whole, dropping all that concerns a value leaves an order of the rest.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::check::ModelKind;
 use crate::counterexample::Scene;
@@ -38,6 +38,9 @@ const PAIRS_TRIED_MAX: usize = 64;
 /// Operations that are first tried by themselves.
 const LATEST_MIN: usize = 8;
 
+/// Models whose operations carry no values that tell which of them belong together.
+const LOCKS: [ModelKind; 3] = [ModelKind::Mutex, ModelKind::OwnedMutex, ModelKind::FencedMutex];
+
 /// What is left.
 pub(super) struct Core {
     /// Indices of the operations, in order of invocation.
@@ -47,16 +50,17 @@ pub(super) struct Core {
 }
 
 /// Takes away what can be taken away.
-pub(super) fn shrink<O: Object>(scene: &mut Scene<'_, O>) -> Core {
+pub(super) fn shrink<O: Object>(scene: &mut Scene<'_, O>, core: &[u32]) -> Core {
     let mut shrinker = Shrinker::new(scene);
-    let minimal = shrinker.run();
+    let minimal = shrinker.run(core);
     Core { ops: shrinker.kept, minimal }
 }
 
 struct Shrinker<'a, 'b, O> {
     scene: &'a mut Scene<'b, O>,
     kept: Vec<usize>,
-    /// For a lock: the release that ends an acquire, and the acquire before a release.
+    /// For a lock: the release that ends an acquire, and the acquire before a release. For operations that belong
+    /// together: the next of them, and after the last the first.
     partners: Vec<Option<usize>>,
     trials: u32,
     configurations: u64,
@@ -75,7 +79,8 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
         Self { scene, kept, partners, trials: 0, configurations: 0, doubtful: false }
     }
 
-    fn run(&mut self) -> bool {
+    fn run(&mut self, core: &[u32]) -> bool {
+        self.keep(core);
         if !self.pair() {
             self.narrow();
         }
@@ -94,6 +99,24 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
         }
     }
 
+    /// Keeps only what is known to contradict itself, and what it saw, if that is so.
+    fn keep(&mut self, core: &[u32]) {
+        let ops = &self.scene.key.ops;
+        if core.len() == ops.len() {
+            return;
+        }
+        let place = |id: &u32| ops.binary_search_by_key(&(*id as usize), |op| op.id.0).ok();
+        let core: FxHashSet<usize> = core.iter().filter_map(place).collect();
+        let core: Vec<usize> =
+            self.kept.iter().copied().filter(|index| core.contains(index)).collect();
+        if let Some(rest) = self.with_what_they_saw(&core)
+            && rest.len() < self.kept.len()
+            && self.is_culprit_in(&rest)
+        {
+            self.kept = rest;
+        }
+    }
+
     /// Keeps the newest update that by itself contradicts the blocked operation, if there is one: of several writes that
     /// a stale read missed, the last is the one to show.
     fn pair(&mut self) -> bool {
@@ -102,7 +125,13 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
         let earlier = |index: &usize| ops[*index].ret < begun && ops[*index].meaning.open.is_some();
         let mut updates: Vec<usize> = self.kept.iter().copied().filter(earlier).collect();
         updates.sort_unstable_by_key(|index| std::cmp::Reverse(ops[*index].ret));
+        // What the blocked one saw is beside it anyway: one such update tells as much as all.
+        let Some(beside) = self.with_what_they_saw(&[]) else { return false };
+        let mut alone = false;
         for update in updates.into_iter().take(PAIRS_TRIED_MAX) {
+            if beside.binary_search(&update).is_ok() && std::mem::replace(&mut alone, true) {
+                continue;
+            }
             let Some(rest) = self.with_what_they_saw(&[update]) else { return false };
             if self.spent() {
                 return false;
@@ -139,6 +168,7 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
         let mut fresh: Vec<usize> = staying.iter().copied().collect();
         let mut pairs = 0;
         while !fresh.is_empty() {
+            self.add_partners(&mut staying, &mut fresh);
             let classes = fresh.iter().filter_map(|index| self.class(*index));
             let mut shown: Vec<ClassId> = classes.filter(|class| key.object.sees(*class)).collect();
             shown.sort_unstable();
@@ -162,6 +192,18 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
         Some(self.kept.iter().copied().filter(|index| staying.contains(index)).collect())
     }
 
+    /// Adds the partners of fresh operations, and theirs.
+    fn add_partners(&self, staying: &mut FxHashSet<usize>, fresh: &mut Vec<usize>) {
+        let is_lock = LOCKS.contains(&self.scene.job.model);
+        let mut at = 0;
+        while at < fresh.len() {
+            let alone = is_lock && fresh[at] == self.scene.blocked;
+            let partner = self.partners[fresh[at]].filter(|_| !alone);
+            fresh.extend(partner.filter(|partner| staying.insert(*partner)));
+            at += 1;
+        }
+    }
+
     /// What the operation was known to be at the blocked completion.
     fn class(&self, index: usize) -> Option<ClassId> {
         let op = &self.scene.key.ops[index];
@@ -182,9 +224,7 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
 
     /// The traces that the operation leaves.
     fn traces(&self, index: usize) -> Vec<u32> {
-        let meaning = self.scene.key.ops[index].meaning;
-        let class = meaning.open.or(meaning.completed);
-        class.map(|class| self.scene.key.object.traces(class)).unwrap_or_default()
+        self.class(index).map(|class| self.scene.key.object.traces(class)).unwrap_or_default()
     }
 
     /// Tries to take away each run of `size` operations, the oldest first.
@@ -288,11 +328,10 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
 /// A lock's operations carry no values, so that nothing tells which release a later acquire needed. They go in pairs:
 /// an acquire with the same process's next release.
 fn partners<O: Object>(scene: &Scene<'_, O>) -> Vec<Option<usize>> {
-    let mut partners = vec![None; scene.key.ops.len()];
-    let locks = [ModelKind::Mutex, ModelKind::OwnedMutex, ModelKind::FencedMutex];
-    if !locks.contains(&scene.job.model) {
-        return partners;
+    if !LOCKS.contains(&scene.job.model) {
+        return rings(scene);
     }
+    let mut partners = vec![None; scene.key.ops.len()];
     let history = scene.job.history;
     let mut holding: Vec<(ProcessId, usize)> = Vec::new();
     for (index, op) in scene.key.ops.iter().enumerate() {
@@ -308,6 +347,24 @@ fn partners<O: Object>(scene: &Scene<'_, O>) -> Vec<Option<usize>> {
             partners[acquire] = Some(index);
             partners[index] = Some(acquire);
         }
+    }
+    partners
+}
+
+/// Operations that [`Object::belongs_to`] one group, in rings.
+fn rings<O: Object>(scene: &Scene<'_, O>) -> Vec<Option<usize>> {
+    let mut partners = vec![None; scene.key.ops.len()];
+    // By group: the first and the latest.
+    let mut ends: FxHashMap<u32, (usize, usize)> = FxHashMap::default();
+    for (index, op) in scene.key.ops.iter().enumerate() {
+        let known = if op.ret <= scene.first { op.meaning.completed } else { op.meaning.open };
+        let Some(group) = known.and_then(|class| scene.key.object.belongs_to(class)) else {
+            continue;
+        };
+        let (first, latest) = ends.entry(group).or_insert((index, index));
+        partners[*latest] = Some(index);
+        partners[index] = Some(*first);
+        *latest = index;
     }
     partners
 }

@@ -39,6 +39,7 @@ pub(super) fn deed(operation: &Operation) -> String {
             format!("cas from revision {} to {}", short(&pair[0]), short(&pair[1]))
         }
         (f @ ("read" | "get" | "acquire" | "release" | "delete" | "increment"), _) => f.to_owned(),
+        (f, _) if takes(f) => f.to_owned(),
         (f, input) => format!("{f} of {}", short(input)),
     }
 }
@@ -51,6 +52,29 @@ pub(super) fn answered(operation: &Operation) -> String {
         Some(key) => format!("{verb} {key} = {answer}"),
         None => format!("{verb} {answer}"),
     }
+}
+
+/// Whether the function takes an element out of a queue, stack or priority queue.
+pub(super) fn takes(f: &str) -> bool {
+    matches!(f, "dequeue" | "pop" | "delete-min")
+}
+
+/// A completed take with its answer: `p3 dequeued 5`, `p3's dequeue found nothing`.
+pub(super) fn took(operation: &Operation) -> String {
+    let element = answer(operation);
+    let from = |word| match &operation.key {
+        Some(key) => format!(" {word} {key}"),
+        None => String::new(),
+    };
+    if element.is_nil() {
+        return format!("{}'s {} found nothing{}", who(operation), operation.f, from("in"));
+    }
+    let verb = match operation.f.as_str() {
+        "dequeue" => "dequeued",
+        "pop" => "popped",
+        _ => "took the least element",
+    };
+    format!("{} {verb} {}{}", who(operation), short(element), from("from"))
 }
 
 /// What an operation answered; nil if it did not.

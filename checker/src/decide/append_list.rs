@@ -45,7 +45,7 @@
 
 use std::collections::VecDeque;
 
-use super::lists::{Lists, NONE, Read};
+use super::lists::{Answers, NONE, Read};
 use super::timeline::{Moment, by_rank, moments};
 use super::{Decision, NEVER, Refutation, Rule, Timed};
 
@@ -59,11 +59,12 @@ pub(crate) enum ListOp {
 }
 
 /// Decides whether the operations of one list, in order of invocation, have an order. Crashed reads are not among them.
-pub(crate) fn decide(ops: &[Timed<ListOp>], lists: &Lists) -> Decision {
+pub(crate) fn decide(ops: &[Timed<ListOp>], lists: &impl Answers) -> Decision {
     run(Monitor::default(), ops, lists)
 }
 
-fn run(mut monitor: Monitor, ops: &[Timed<ListOp>], lists: &Lists) -> Decision {
+fn run(mut monitor: Monitor, ops: &[Timed<ListOp>], lists: &impl Answers) -> Decision {
+    let mut room = Vec::new();
     for moment in moments(ops) {
         let outcome = match moment {
             Moment::Invoked(at) => match ops[at as usize].op {
@@ -82,9 +83,10 @@ fn run(mut monitor: Monitor, ops: &[Timed<ListOp>], lists: &Lists) -> Decision {
                         monitor.append_completed(element, ret);
                         Ok(())
                     }
-                    ListOp::Read(list) => {
-                        monitor.read_completed(Read { op: at, call, ret }, lists.get(list))
-                    }
+                    ListOp::Read(list) => monitor.read_completed(
+                        Read { op: at, call, ret },
+                        lists.elements(list, &mut room),
+                    ),
                 }
             }
         };
@@ -319,10 +321,10 @@ impl Monitor {
     }
 
     /// By rank, then by invocation.
-    fn order(&self, ops: &[Timed<ListOp>], lists: &Lists) -> Vec<u32> {
+    fn order(&self, ops: &[Timed<ListOp>], lists: &impl Answers) -> Vec<u32> {
         let unread = 2 * self.spine.len() + 1;
         by_rank(ops.len(), unread + 1, |at| match ops[at].op {
-            ListOp::Read(list) => Some(2 * lists.get(list).len()),
+            ListOp::Read(list) => Some(2 * lists.count(list)),
             ListOp::Append(element) => match self.appends[element as usize].position {
                 NONE => (!ops[at].is_crashed()).then_some(unread),
                 position => Some(2 * position as usize + 1),

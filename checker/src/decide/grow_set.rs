@@ -54,7 +54,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::lists::{Lists, NONE, Read};
+use super::lists::{Answers, NONE, Read};
 use super::timeline::{Moment, by_rank, moments};
 use super::{Decision, NEVER, Refutation, Rule, Timed};
 
@@ -68,11 +68,12 @@ pub(crate) enum SetOp {
 }
 
 /// Decides whether the operations of one set, in order of invocation, have an order. Crashed reads are not among them.
-pub(crate) fn decide(ops: &[Timed<SetOp>], lists: &Lists) -> Decision {
+pub(crate) fn decide(ops: &[Timed<SetOp>], lists: &impl Answers) -> Decision {
     run(Monitor::default(), ops, lists)
 }
 
-fn run(mut monitor: Monitor, ops: &[Timed<SetOp>], lists: &Lists) -> Decision {
+fn run(mut monitor: Monitor, ops: &[Timed<SetOp>], lists: &impl Answers) -> Decision {
+    let mut room = Vec::new();
     for moment in moments(ops) {
         match moment {
             Moment::Invoked(at) => {
@@ -88,7 +89,7 @@ fn run(mut monitor: Monitor, ops: &[Timed<SetOp>], lists: &Lists) -> Decision {
                         monitor.add_completed(element, at, ret);
                         continue;
                     }
-                    SetOp::Read(list) => lists.get(list),
+                    SetOp::Read(list) => lists.elements(list, &mut room),
                 };
                 if let Err(refutation) = monitor.read_completed(Read { op: at, call, ret }, list) {
                     return Decision::NotLinearizable(refutation);
@@ -448,12 +449,12 @@ impl Monitor {
     }
 
     /// By rank and invocation, repeated addings among them as soon as they can be.
-    fn order(&self, ops: &[Timed<SetOp>], lists: &Lists) -> Vec<u32> {
+    fn order(&self, ops: &[Timed<SetOp>], lists: &impl Answers) -> Vec<u32> {
         let unread = 2 * self.chain.len();
         let is_first = |at: usize, element: u32| self.adds[element as usize].call_op == at as u32;
         let level = |element: u32| self.marks[element as usize].level;
         let firsts = by_rank(ops.len(), unread + 1, |at| match ops[at].op {
-            SetOp::Read(list) => Some(2 * lists.get(list).len()),
+            SetOp::Read(list) => Some(2 * lists.count(list)),
             SetOp::Add(element) => match level(element) {
                 NONE => (!ops[at].is_crashed()).then_some(unread),
                 level => is_first(at, element).then(|| 2 * level as usize - 1),

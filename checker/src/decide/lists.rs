@@ -1,7 +1,4 @@
-//! What deciders of growing things share: the lists of element numbers that reads answered, end to end in one array.
-//!
-//! Reads of a growing list mostly answer a piece of the beginning of what a later one answers. Such lists share their
-//! place: what is stored of a history without contradictions is little more than the longest list.
+//! What deciders of growing things share: where the lists of element numbers that reads answered come from.
 
 use super::{Refutation, Rule};
 
@@ -27,78 +24,42 @@ impl Read {
     }
 }
 
-/// The answers of reads, by number.
+/// The answers of reads, by number. They need not exist as lists of numbers: each is looked at once, when its read
+/// completes, and then only its length is asked for.
+pub(crate) trait Answers {
+    /// How many elements this one has.
+    fn count(&self, number: u32) -> usize;
+
+    /// The elements of this one, which may be written to `room`.
+    fn elements<'a>(&'a self, number: u32, room: &'a mut Vec<u32>) -> &'a [u32];
+}
+
+/// Answers that are lists of numbers.
+#[cfg(test)]
 #[derive(Debug, Default)]
-pub(crate) struct Lists {
-    elements: Vec<u32>,
-    spans: Vec<Span>,
-    longest: Span,
-}
+pub(crate) struct Lists(Vec<Vec<u32>>);
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Span {
-    start: usize,
-    len: usize,
-}
-
+#[cfg(test)]
 impl Lists {
     /// Puts a list down and gives its number.
     pub(crate) fn add(&mut self, list: impl IntoIterator<Item = u32>) -> u32 {
-        let mut list = list.into_iter();
-        let Span { start, len } = self.longest;
-        let mut shared = 0;
-        while let Some(element) = list.next() {
-            if shared == len || self.elements[start + shared] != element {
-                let start = self.begin_with(shared);
-                self.elements.push(element);
-                self.elements.extend(list);
-                return self.note(Span { start, len: self.elements.len() - start });
-            }
-            shared += 1;
-        }
-        self.note(Span { start, len: shared })
+        self.0.push(list.into_iter().collect());
+        self.0.len() as u32 - 1
     }
 
     /// The list of this number.
     pub(crate) fn get(&self, number: u32) -> &[u32] {
-        let Span { start, len } = self.spans[number as usize];
-        &self.elements[start..start + len]
-    }
-
-    /// Where a list begins that starts with so many elements of the longest, these in place at the end of the array.
-    fn begin_with(&mut self, shared: usize) -> usize {
-        let Span { start, len } = self.longest;
-        if shared == len && start + len == self.elements.len() {
-            return start;
-        }
-        let copy = self.elements.len();
-        self.elements.extend_from_within(start..start + shared);
-        copy
-    }
-
-    fn note(&mut self, span: Span) -> u32 {
-        if span.len > self.longest.len {
-            self.longest = span;
-        }
-        self.spans.push(span);
-        u32::try_from(self.spans.len() - 1).expect("fewer than 2^32 lists")
+        &self.0[number as usize]
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Lists;
+impl Answers for Lists {
+    fn count(&self, number: u32) -> usize {
+        self.get(number).len()
+    }
 
-    #[test]
-    fn lists_come_back_and_share_their_beginnings() {
-        let mut lists = Lists::default();
-        let all: [&[u32]; 8] =
-            [&[], &[1], &[1, 2, 3], &[1, 2], &[2, 1], &[1, 2, 3, 4], &[1, 2, 3, 4, 5], &[1, 2, 4]];
-        let numbers: Vec<u32> = all.iter().map(|list| lists.add(list.iter().copied())).collect();
-        for (list, number) in all.iter().zip(&numbers) {
-            assert_eq!(lists.get(*number), *list);
-        }
-        // [1 2 3], [2 1], a second copy from [1 2 3 4] on (another list lay in between), [1 2 4].
-        assert_eq!(lists.elements.len(), 3 + 2 + 5 + 3);
+    fn elements<'a>(&'a self, number: u32, _room: &'a mut Vec<u32>) -> &'a [u32] {
+        self.get(number)
     }
 }

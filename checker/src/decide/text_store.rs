@@ -47,6 +47,7 @@
 mod parse;
 mod zones;
 
+pub(crate) use parse::with_what_they_saw;
 use parse::{Parsed, parse};
 use zones::{Fault, Known};
 

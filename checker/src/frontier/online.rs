@@ -29,11 +29,18 @@
 //! where the guess has no configuration left, it is made anew from the base. At first with few configurations, which suffice
 //! almost always; if those are too few, with all.
 //!
+//! # Effort
+//!
+//! With many operations of unknown outcome there can be very many ways in which things can stand. A watch that cannot keep
+//! pace is of no use, so what it may try is limited in proportion to what has completed; beyond that it ends
+//! undecided.
+//!
 //! # Memory
 //!
 //! That of the two frontiers, and of the operations since the oldest invocation that is open, and the model's tables of
 //! different values, answers and states.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
@@ -53,6 +60,12 @@ const NONE: u32 = u32::MAX;
 const NARROW: Effort =
     Effort { width_max: if cfg!(test) { 4 } else { 64 }, slack: 2, lavish: false };
 
+/// How often a watch may ask whether to go on before anything completed. It asks each 1,024 steps.
+const CREDIT_MAX: u32 = 20_000;
+
+/// How often more it may with each completion.
+const CREDIT_EACH: u32 = 4;
+
 /// Watches one object.
 pub(crate) struct Online<O> {
     object: O,
@@ -65,6 +78,8 @@ pub(crate) struct Online<O> {
     /// Completions so far.
     completions: u64,
     bytes_max: usize,
+    /// How often it may still ask whether to go on.
+    credit: Cell<u32>,
     #[cfg(test)]
     sabotage: Option<Sabotage>,
 }
@@ -131,6 +146,7 @@ impl<O: Object> Online<O> {
             ops: FxHashMap::default(),
             completions: 0,
             bytes_max,
+            credit: Cell::new(CREDIT_MAX),
             #[cfg(test)]
             sabotage: None,
         };
@@ -164,7 +180,8 @@ impl<O: Object> Online<O> {
         if let Some(class) = open {
             let budget = Budget::new(self.bytes_max);
             let mut account = budget.account();
-            let mut meter = Meter::new(&mut account, &|| None);
+            let stop_test = || spend(&self.credit);
+            let mut meter = Meter::new(&mut account, &stop_test);
             let (object, begun) = (&mut self.object, (op, class, u64::MAX));
             let slot = self.guess.begin(object, &Outlook::default(), &mut meter, begun);
             tracked.guess_slot = slot.map_err(stop)?;
@@ -199,6 +216,7 @@ impl<O: Object> Online<O> {
             self.events.push_back(Event::End(op));
         }
         self.completions += 1;
+        self.credit.set((self.credit.get() + CREDIT_EACH).min(CREDIT_MAX));
         let mut lives = self.guess_on(op, before, class)?;
         if !lives && !self.breaks(Sabotage::GuessIsAll) {
             lives = self.guess_anew(NARROW)?;
@@ -220,7 +238,6 @@ impl<O: Object> Online<O> {
     ) -> Result<bool, Stop> {
         let budget = Budget::new(self.bytes_max);
         let mut account = budget.account();
-        let mut meter = Meter::new(&mut account, &|| None);
         let mut slot = tracked.guess_slot;
         if slot != NONE && class != tracked.open {
             if self.breaks(Sabotage::FailedStays) {
@@ -232,7 +249,9 @@ impl<O: Object> Online<O> {
             slot = NONE;
         }
         let Some(class) = class else { return Ok(true) };
-        let Self { object, guess, .. } = self;
+        let Self { object, guess, credit, .. } = self;
+        let stop_test = || spend(credit);
+        let mut meter = Meter::new(&mut account, &stop_test);
         if slot == NONE {
             #[cfg(test)]
             let tracked = match self.sabotage {
@@ -249,9 +268,10 @@ impl<O: Object> Online<O> {
     fn guess_anew(&mut self, effort: Effort) -> Result<bool, Stop> {
         let budget = Budget::new(self.bytes_max);
         let mut account = budget.account();
-        let mut meter = Meter::new(&mut account, &|| None);
         let mut outlook = Outlook::default();
-        let Self { object, base, guess, events, ops, .. } = self;
+        let Self { object, base, guess, events, ops, credit, .. } = self;
+        let stop_test = || spend(credit);
+        let mut meter = Meter::new(&mut account, &stop_test);
         guess.copy_from(base, effort);
         for event in &*events {
             let (Event::Begin(op) | Event::End(op)) = *event;
@@ -284,9 +304,10 @@ impl<O: Object> Online<O> {
     fn advance(&mut self) -> Result<bool, Stop> {
         let budget = Budget::new(self.bytes_max);
         let mut account = budget.account();
-        let mut meter = Meter::new(&mut account, &|| None);
         let mut outlook = Outlook::default();
-        let Self { object, base, events, ops, .. } = self;
+        let Self { object, base, events, ops, credit, .. } = self;
+        let stop_test = || spend(credit);
+        let mut meter = Meter::new(&mut account, &stop_test);
         let mut moved = false;
         while let Some(event) = events.front().copied() {
             let (Event::Begin(op) | Event::End(op)) = event;
@@ -332,6 +353,13 @@ impl<O: Object> Online<O> {
     fn breaks(&self, _rule: Sabotage) -> bool {
         false
     }
+}
+
+/// Says to stop when there is no credit left.
+fn spend(credit: &Cell<u32>) -> Option<Stop> {
+    let left = credit.get().checked_sub(1);
+    credit.set(left.unwrap_or(0));
+    left.is_none().then_some(Stop::Effort)
 }
 
 /// A set of any size is never full, but for memory.

@@ -10,10 +10,18 @@ use crate::history::{self, OpId};
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
 use crate::model::cell::{Cell, object_by_cell};
+use crate::model::counter::Counter;
+use crate::model::element_set::ElementSet;
+use crate::model::fenced_mutex::FencedMutex;
+use crate::model::fifo_queue::FifoQueue;
 use crate::model::key_value::KeyValue;
 use crate::model::multi_register::MultiRegister;
 use crate::model::mutex::Mutex;
+use crate::model::owned_mutex::OwnedMutex;
+use crate::model::priority_queue::PriorityQueue;
 use crate::model::set::Set;
+use crate::model::stack::Stack;
+use crate::model::versioned_register::VersionedRegister;
 use crate::model::{Meaning, Misfit};
 use crate::search;
 use crate::search::Budget;
@@ -336,7 +344,19 @@ fn compare_all(model: ModelKind, seed: u64, rounds: u64, operations: u64) {
             ModelKind::MultiRegister => {
                 compare(MultiRegister::new(&Value::Nil, false), &history, &about)
             }
-            _ => compare(CasRegister::new(&Value::Nil, false, failures), &history, &about),
+            ModelKind::FifoQueue => compare(FifoQueue::new(), &history, &about),
+            ModelKind::Stack => compare(Stack::new(), &history, &about),
+            ModelKind::PriorityQueue => compare(PriorityQueue::new(), &history, &about),
+            ModelKind::ElementSet => compare(ElementSet::new(), &history, &about),
+            ModelKind::OwnedMutex => compare(OwnedMutex::new(), &history, &about),
+            ModelKind::FencedMutex => compare(FencedMutex::new(), &history, &about),
+            ModelKind::Counter => compare(Counter::new(&Value::Nil, false), &history, &about),
+            ModelKind::VersionedRegister => {
+                compare(VersionedRegister::new(false), &history, &about)
+            }
+            ModelKind::Register | ModelKind::CasRegister => {
+                compare(CasRegister::new(&Value::Nil, false, failures), &history, &about)
+            }
         });
     }
     assert!(
@@ -484,7 +504,6 @@ fn every_broken_rule_of_the_watch_is_caught() {
 
 #[test]
 fn a_counter_that_could_go_up_for_ever_is_decided() {
-    use crate::model::counter::Counter;
     use crate::search::tests::generate::int;
     let mut events = Vec::new();
     let mut push = |process, kind, f: &str, value| {

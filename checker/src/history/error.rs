@@ -7,6 +7,7 @@ use super::{EventKind, ProcessId};
 
 /// Why a list of events is not a history: what no correct recorder writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HistoryError {
     /// A completion of a process that has no open operation.
     NotInvoked {

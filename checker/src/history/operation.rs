@@ -61,5 +61,5 @@ impl Operation {
 
 /// See [`Operation::echoes`].
 pub(crate) fn echoes(f: &str) -> bool {
-    matches!(f, "write" | "cas" | "put" | "append" | "add")
+    matches!(f, "write" | "cas" | "put" | "append" | "add" | "enqueue" | "push" | "insert")
 }

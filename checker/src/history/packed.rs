@@ -151,6 +151,11 @@ impl Values {
         Packed::numbered(KEPT, self.kept.len() - 1)
     }
 
+    /// The value of a word of which equal ones may have another.
+    pub(crate) fn kept(&self, word: Packed) -> Option<&Value> {
+        word.is_kept().then(|| &self.kept[word.number()])
+    }
+
     pub(crate) fn get(&self, word: Packed) -> Cow<'_, Value> {
         if let Some((first, second)) = word.halves() {
             return Cow::Owned(Value::List(vec![Value::Int(first), Value::Int(second)]));

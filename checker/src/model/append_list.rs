@@ -137,6 +137,14 @@ impl Object for AppendList {
         }
     }
 
+    /// All answers were put into the trie, so what is not there is not the beginning of any.
+    fn leads_nowhere(&self, state: StateId, class: ClassId) -> bool {
+        match *self.classes.get(class.0) {
+            ListOp::Append(element) => self.lists.find(state.0, element).is_none(),
+            ListOp::Read(_) => false,
+        }
+    }
+
     fn unobservable(&self, class: ClassId) -> bool {
         match *self.classes.get(class.0) {
             ListOp::Append(element) => !self.counts.symbol_seen(element),

@@ -7,6 +7,10 @@ use crate::history::{Op, OutcomeRef};
 use crate::model::intern::{Interner, StepTable};
 use crate::model::{ClassId, Meaning, Misfit, Object, Recurrence, Selection, StateId};
 
+/// What arguments and answers are expected to be.
+pub(crate) const NUMBER: &str = "a whole number";
+pub(crate) const NO_ARGUMENT: &str = "none";
+
 /// Wide enough for the sum of any number of additions.
 type Number = i128;
 
@@ -84,7 +88,7 @@ impl Counter {
 }
 
 fn not_a_number(value: &Value) -> Misfit {
-    Misfit::Answer { expected: "a whole number", value: value.clone() }
+    Misfit::Answer { expected: NUMBER, value: value.clone() }
 }
 
 impl Object for Counter {
@@ -92,9 +96,9 @@ impl Object for Counter {
         match (operation.f(), operation.input().as_ref()) {
             ("read", _) => self.read(operation),
             ("increment", Value::Nil | Value::Int(1)) => self.add(operation, 1),
-            ("increment", _) => Err(Misfit::Argument { expected: "none" }),
+            ("increment", _) => Err(Misfit::Argument { expected: NO_ARGUMENT }),
             ("add" | "add-and-get", Value::Int(delta)) => self.add(operation, *delta),
-            ("add" | "add-and-get", _) => Err(Misfit::Argument { expected: "a whole number" }),
+            ("add" | "add-and-get", _) => Err(Misfit::Argument { expected: NUMBER }),
             _ => Err(Misfit::Function),
         }
     }

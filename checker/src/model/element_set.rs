@@ -13,6 +13,9 @@ use crate::model::set::BitTree;
 use crate::model::{ClassId, Meaning, Misfit, Object, Selection, StateId};
 use crate::model::{ELEMENTS_DESCRIBED_MAX, LEFT_OUT};
 
+/// What answers are expected to be.
+pub(crate) const TRUTH: &str = "true or false";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct SetOp {
     element: u32,
@@ -96,7 +99,7 @@ impl ElementSet {
 }
 
 fn not_a_truth(value: &Value) -> Misfit {
-    Misfit::Answer { expected: "true or false", value: value.clone() }
+    Misfit::Answer { expected: TRUTH, value: value.clone() }
 }
 
 impl Object for ElementSet {

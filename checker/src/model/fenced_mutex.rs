@@ -8,6 +8,9 @@ use crate::history::{Op, OutcomeRef, ProcessId};
 use crate::model::intern::{Interner, StepTable};
 use crate::model::{ClassId, Meaning, Misfit, Object, StateId};
 
+/// What an acquire is expected to answer.
+pub(crate) const TOKEN: &str = "the fencing token, a whole number";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum LockOp {
     /// By this process, with this token if it is known.
@@ -76,8 +79,8 @@ impl Object for FencedMutex {
                             Some(self.class(LockOp::Acquire(process, Some(*token))))
                         }
                         other => {
-                            let expected = "the fencing token, a whole number";
-                            return Err(Misfit::Answer { expected, value: other.clone() });
+                            let value = other.clone();
+                            return Err(Misfit::Answer { expected: TOKEN, value });
                         }
                     },
                     OutcomeRef::Fail(_) | OutcomeRef::Info => open,

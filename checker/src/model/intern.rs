@@ -83,6 +83,11 @@ impl Trie {
         child
     }
 
+    /// The sequence `node` with `symbol` after it, if it was ever made.
+    pub(crate) fn find(&self, node: u32, symbol: u32) -> Option<u32> {
+        self.children.get(&(node, symbol)).copied()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }

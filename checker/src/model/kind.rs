@@ -6,7 +6,7 @@ use crate::check::ModelKind;
 
 impl ModelKind {
     /// Every model, in the order in which to list them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Register,
         Self::CasRegister,
         Self::KeyValue,
@@ -14,6 +14,9 @@ impl ModelKind {
         Self::AppendList,
         Self::Mutex,
         Self::MultiRegister,
+        Self::FifoQueue,
+        Self::Stack,
+        Self::PriorityQueue,
         Self::ElementSet,
         Self::OwnedMutex,
         Self::FencedMutex,
@@ -31,6 +34,9 @@ impl ModelKind {
             Self::AppendList => "append-list",
             Self::Mutex => "mutex",
             Self::MultiRegister => "multi-register",
+            Self::FifoQueue => "fifo-queue",
+            Self::Stack => "stack",
+            Self::PriorityQueue => "priority-queue",
             Self::ElementSet => "element-set",
             Self::OwnedMutex => "owned-mutex",
             Self::FencedMutex => "fenced-mutex",
@@ -49,6 +55,9 @@ impl ModelKind {
             Self::AppendList => "a growing list: append, read all",
             Self::Mutex => "a lock without an owner: acquire, release",
             Self::MultiRegister => "several registers: txn of [read k v] and [write k v]",
+            Self::FifoQueue => "a queue: enqueue, dequeue the oldest element",
+            Self::Stack => "a stack: push, pop the newest element",
+            Self::PriorityQueue => "a priority queue of whole numbers: insert, delete-min",
             Self::ElementSet => "a set by element: add, remove, contains, answering true or false",
             Self::OwnedMutex => "a lock that only its holder releases: acquire, release",
             Self::FencedMutex => "a lock whose acquire answers a growing fencing token; release",
@@ -69,6 +78,9 @@ impl ModelKind {
             Self::AppendList => &["append", "read"],
             Self::Mutex | Self::OwnedMutex | Self::FencedMutex => &["acquire", "release"],
             Self::MultiRegister => &["txn"],
+            Self::FifoQueue => &["enqueue", "dequeue"],
+            Self::Stack => &["push", "pop"],
+            Self::PriorityQueue => &["insert", "delete-min"],
             Self::ElementSet => &["add", "remove", "contains"],
             Self::Counter => &["read", "add", "increment", "add-and-get"],
             Self::VersionedRegister => &["get", "put", "cas", "cas-revision", "delete"],

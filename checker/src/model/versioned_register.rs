@@ -14,14 +14,18 @@
 use crate::Value;
 use crate::history::packed::heap_bytes;
 use crate::history::{Op, OutcomeRef};
+use crate::model::cas_register::PAIR;
 use crate::model::intern::{Interner, StepTable};
 use crate::model::{ClassId, Meaning, Misfit, Object, StateId};
 
 /// The number of the value of an absent key.
 const ABSENT: u32 = 0;
 
-const FOUND: &str = "[value, revision] or [value, revision, revision of the store]";
-const CHANGED: &str = "[value written, revision]";
+/// What arguments and answers are expected to be.
+pub(crate) const SOME_VALUE: &str = "a value";
+pub(crate) const REVISION_PAIR: &str = "a pair [revision, to]";
+pub(crate) const FOUND: &str = "[value, revision] or [value, revision, revision of the store]";
+pub(crate) const CHANGED: &str = "[value written, revision]";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum KeyOp {
@@ -216,15 +220,14 @@ impl Object for VersionedRegister {
     fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
         match operation.f() {
             "get" => self.get(operation),
-            "put" if operation.input().is_nil() => Err(Misfit::Argument { expected: "a value" }),
+            "put" if operation.input().is_nil() => Err(Misfit::Argument { expected: SOME_VALUE }),
             "put" => self.change(operation, When::Always, &operation.input()),
             "delete" => self.change(operation, When::Always, &Value::Nil),
-            "cas" => self.change_if(operation, "a pair [from, to]", |model, from| {
-                Some(When::Value(model.value(from)))
-            }),
-            "cas-revision" => self.change_if(operation, "a pair [revision, to]", |_, from| {
-                from.as_int().map(When::Modified)
-            }),
+            "cas" => {
+                self.change_if(operation, PAIR, |model, from| Some(When::Value(model.value(from))))
+            }
+            "cas-revision" => self
+                .change_if(operation, REVISION_PAIR, |_, from| from.as_int().map(When::Modified)),
             _ => Err(Misfit::Function),
         }
     }

@@ -39,7 +39,7 @@ impl<O: Object> Generic<O> {
     }
 }
 
-impl<O: Object> Watch for Generic<O> {
+impl<O: Object + Send> Watch for Generic<O> {
     fn invoke(&mut self, call: &Call) -> Result<(), Halt> {
         let meaning = self.interpret(call, None).map_err(Halt::Misfit)?;
         self.online.invoke(call.op, meaning.open).map_err(out_of)
@@ -70,6 +70,7 @@ impl<O> fmt::Debug for Generic<O> {
 fn out_of(stop: Stop) -> Halt {
     Halt::Up(match stop {
         Stop::Memory => "the memory budget is used up",
-        Stop::Superseded | Stop::Effort | Stop::Told => "the search was told to stop",
+        Stop::Effort => "too much would have to be tried to keep pace",
+        Stop::Superseded | Stop::Told => "the search was told to stop",
     })
 }

@@ -133,16 +133,13 @@ impl Register {
         if let Some(number) = self.numbers.get(value) {
             return *number;
         }
-        let number = match self.free.pop() {
-            Some(number) => {
-                self.machine.reuse(number);
-                self.values[number as usize] = value.clone();
-                number
-            }
-            None => {
-                self.values.push(value.clone());
-                self.machine.add_value()
-            }
+        let number = if let Some(number) = self.free.pop() {
+            self.machine.reuse(number);
+            self.values[number as usize] = value.clone();
+            number
+        } else {
+            self.values.push(value.clone());
+            self.machine.add_value()
         };
         self.numbers.insert(value.clone(), number);
         number

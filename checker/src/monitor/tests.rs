@@ -232,7 +232,9 @@ fn compare_model(model: ModelKind, seed: u64, rounds: u64, operations: u64) {
 
 #[test]
 fn memory_does_not_grow_with_the_history_of_any_model() {
-    for model in ModelKind::ALL {
+    // Of queues and stacks, what is held may have been put in in very many orders.
+    let queues = [ModelKind::FifoQueue, ModelKind::Stack];
+    for model in ModelKind::ALL.into_iter().filter(|model| !queues.contains(model)) {
         let operations = if model == ModelKind::AppendList { 400 } else { 3_000 };
         let shape = Shape {
             model,
@@ -295,7 +297,8 @@ fn compare_events(shape: &Shape, failures: bool, events: &[Event], round: u64) -
     let conclusion = monitor.conclusion();
     assert_eq!(conclusion.validity, verdict, "{:?} {}", conclusion.reason, about());
     if let Some(first) = first {
-        assert_eq!(judge(up_to(events, first)), Validity::Invalid, "{}", about());
+        let known = &events[..=first as usize];
+        assert_eq!(judge(known), Validity::Invalid, "known {}", about());
         assert_eq!(judge(&events[..first as usize]), Validity::Valid, "{}", about());
     }
     verdict == Validity::Valid

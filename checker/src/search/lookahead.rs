@@ -128,10 +128,13 @@ impl Lookahead {
     /// Whether taking `item` is known to lead nowhere without looking where it leads. The rest is for
     /// [`Lookahead::allows`].
     pub(super) fn is_lost<O: Object>(&self, object: &O, item: &Item, state: StateId) -> bool {
-        self.recurrence == Recurrence::Never
-            && object.commutes()
-            && object.agreeing(item.class, state) < self.observers
-            && !object.is_idle_in(state, item.class)
+        if self.recurrence != Recurrence::Never {
+            return false;
+        }
+        if !object.commutes() {
+            return self.observers > 0 && object.leads_nowhere(state, item.class);
+        }
+        object.agreeing(item.class, state) < self.observers && !object.is_idle_in(state, item.class)
     }
 
     /// Whether nothing still to come tells this state from other idle ones.

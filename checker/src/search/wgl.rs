@@ -151,6 +151,8 @@ struct Walk<'a, O> {
     moves: Vec<Move>,
     frames: Vec<Frame>,
     candidates: Vec<(u32, StateId)>,
+    /// States that one operation leads to, while they are looked at.
+    successors: Vec<StateId>,
     /// By kind of operation, completed and crashed: the configuration in which one of them was last a candidate.
     stamps: [Vec<u64>; 2],
     memo: Memo,
@@ -182,6 +184,7 @@ impl<'a, O: Object> Walk<'a, O> {
             moves: Vec::new(),
             frames: Vec::new(),
             candidates: Vec::new(),
+            successors: Vec::new(),
             stamps: [stamps.clone(), stamps],
             memo: Memo::new(1 + mask_words, used_words),
             row: Vec::with_capacity(1 + mask_words + used_words),
@@ -343,7 +346,10 @@ impl<'a, O: Object> Walk<'a, O> {
             self.consider(index, true);
             at = self.open.after(index);
         }
-        self.candidates[start..].sort_unstable_by_key(|candidate| candidate.0);
+        let (object, items) = (&*self.object, &self.problem.items);
+        self.candidates[start..].sort_unstable_by_key(|(index, next)| {
+            (object.rank(items[*index as usize].class), *index, *next)
+        });
         if self.tuning.breaks(Sabotage::LatestOfEquals) {
             self.candidates[start..].reverse();
         }
@@ -371,18 +377,19 @@ impl<'a, O: Object> Walk<'a, O> {
         if lost {
             return;
         }
-        let Some(next) = self.object.step(self.state, item.class) else { return };
-        if !completed && next == self.state {
-            return;
-        }
-        let allowed = !self.tuning.lookahead
-            || self.lookahead.allows(self.object, item, completed, self.state, next);
-        if allowed {
-            self.candidates.push((index, next));
+        self.successors.clear();
+        self.object.successors(self.state, item.class, &mut self.successors);
+        for next in self.successors.iter().copied() {
+            let idle = !completed && next == self.state;
+            let allowed = !self.tuning.lookahead
+                || self.lookahead.allows(self.object, item, completed, self.state, next);
+            if !idle && allowed {
+                self.candidates.push((index, next));
+            }
         }
     }
 
-    /// Keeps the first of equal candidates.
+    /// Keeps the first of equal candidates, with all states that it can lead to: these stand side by side.
     fn drop_equals(&mut self, start: usize) {
         let mut kept = start;
         for at in start..self.candidates.len() {
@@ -393,7 +400,8 @@ impl<'a, O: Object> Walk<'a, O> {
                 self.tuning.lookahead && item.needs.is_none() && self.lookahead.is_idle(next);
             let kind = if idle { IDLE_WRITES } else { item.class.0 as usize + 1 };
             let stamp = &mut self.stamps[usize::from(crashed)][kind];
-            if *stamp != self.configurations {
+            let same = kept > start && self.candidates[kept - 1].0 == index;
+            if *stamp != self.configurations || same {
                 *stamp = self.configurations;
                 self.candidates[kept] = (index, next);
                 kept += 1;

@@ -17,6 +17,7 @@ const STOP_ASKED_EVERY: usize = 4096;
 
 /// Why a history is not one of transactions.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransactionError {
     /// An operation that is no transaction.
     Function {

@@ -118,7 +118,8 @@ impl Simulation<'_> {
             "put" | "append" if self.shape.model == ModelKind::KeyValue => {
                 Value::Text(["", "a", "b", "ab"][self.random.below(4) as usize].to_owned())
             }
-            "write" | "append" | "add" | "remove" | "contains" | "put" | "add-and-get" => value,
+            "write" | "append" | "add" | "remove" | "contains" | "put" | "add-and-get"
+            | "enqueue" | "push" | "insert" => value,
             "cas-revision" => Value::List(vec![int(self.random.below(5)), value]),
             "txn" => self.transaction(),
             _ => Value::Nil,
@@ -258,6 +259,16 @@ fn effect(
             store.insert(key, Value::Bool(free))
         }
         (ModelKind::MultiRegister, _) => return Ok(transact(shape, store, &input)),
+        (ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue, f) => {
+            let mut list = list;
+            if matches!(f, "dequeue" | "pop" | "delete-min") {
+                let next = next_out(shape.model, &mut list);
+                store.insert(key, Value::List(list));
+                return Ok(next);
+            }
+            list.push(input.clone());
+            store.insert(key, Value::List(list))
+        }
         (
             ModelKind::ElementSet
             | ModelKind::OwnedMutex
@@ -269,6 +280,16 @@ fn effect(
         (ModelKind::Register, f) => panic!("a register has no {f}"),
     };
     Ok(input)
+}
+
+/// Takes the element whose turn it is; nil if there is none.
+fn next_out(model: ModelKind, held: &mut Vec<Value>) -> Value {
+    let at = match model {
+        ModelKind::FifoQueue => 0,
+        ModelKind::Stack => held.len().saturating_sub(1),
+        _ => (0..held.len()).min_by_key(|at| held[*at].clone()).unwrap_or(0),
+    };
+    if at < held.len() { held.remove(at) } else { Value::Nil }
 }
 
 /// As [`effect`], of the models whose updates answer.

@@ -117,11 +117,34 @@ fn step(store: &mut Store, operation: &Operation, rules: &Rules) -> bool {
             held != acquire && put(store, key, Value::Bool(acquire))
         }
         ModelKind::MultiRegister => transact(store, operation, answer, rules),
+        ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
+            let mut held = store.get(&key).and_then(Value::as_list).unwrap_or(&[]).to_vec();
+            if matches!(operation.f.as_str(), "enqueue" | "push" | "insert") {
+                held.push(input.clone());
+                return put(store, key, Value::List(held));
+            }
+            let next = take(rules.model, &mut held);
+            answer.is_none_or(|value| *value == next) && put(store, key, Value::List(held))
+        }
         ModelKind::ElementSet => element(store, &key, operation, answer),
         ModelKind::OwnedMutex | ModelKind::FencedMutex => lock(store, key, operation, answer),
         ModelKind::Counter => count(store, key, operation, answer, rules),
         ModelKind::VersionedRegister => version(store, &key, operation, answer, rules),
     }
+}
+
+/// Takes what is next out of a queue, stack or priority queue; nil if there is nothing.
+fn take(model: ModelKind, held: &mut Vec<Value>) -> Value {
+    match model {
+        ModelKind::FifoQueue => held.reverse(),
+        ModelKind::Stack => {}
+        _ => held.sort_by(|a, b| b.cmp(a)),
+    }
+    let next = held.pop().unwrap_or_default();
+    if model == ModelKind::FifoQueue {
+        held.reverse();
+    }
+    next
 }
 
 fn reads(rules: &Rules, answer: &Value, held: &Value) -> bool {

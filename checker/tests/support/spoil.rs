@@ -21,7 +21,14 @@ pub(crate) fn spoil(shape: &Shape, events: &mut Vec<Event>, random: &mut Random)
                 let event = &mut events[*at];
                 let updates = !matches!(
                     event.f.as_str(),
-                    "read" | "get" | "txn" | "contains" | "add-and-get"
+                    "read"
+                        | "get"
+                        | "txn"
+                        | "contains"
+                        | "add-and-get"
+                        | "dequeue"
+                        | "pop"
+                        | "delete-min"
                 );
                 let fenced = shape.model == ModelKind::FencedMutex && event.f == "acquire";
                 let updates = updates && !(fenced && event.kind == EventKind::Fail);
@@ -47,17 +54,21 @@ pub(crate) fn spoil(shape: &Shape, events: &mut Vec<Event>, random: &mut Random)
     }
 }
 
+/// Whether the function answers something that can be wrong.
+fn answers(model: ModelKind, f: &str) -> bool {
+    match model {
+        ModelKind::ElementSet => true,
+        ModelKind::VersionedRegister => !f.starts_with("cas"),
+        ModelKind::FencedMutex => f == "acquire",
+        _ => matches!(f, "read" | "get" | "txn" | "add-and-get" | "dequeue" | "pop" | "delete-min"),
+    }
+}
+
 fn change_answer(shape: &Shape, events: &mut [Event], random: &mut Random) {
     let answers: Vec<usize> = (0..events.len())
         .filter(|at| {
             let event = &events[*at];
-            let telling = match shape.model {
-                ModelKind::ElementSet => true,
-                ModelKind::VersionedRegister => !event.f.starts_with("cas"),
-                ModelKind::FencedMutex => event.f == "acquire",
-                _ => matches!(event.f.as_str(), "read" | "get" | "txn" | "add-and-get"),
-            };
-            event.kind == EventKind::Ok && telling
+            event.kind == EventKind::Ok && answers(shape.model, &event.f)
         })
         .collect();
     if answers.is_empty() {
@@ -90,6 +101,9 @@ fn change_answer(shape: &Shape, events: &mut [Event], random: &mut Random) {
                 }
             }
             Value::List(items)
+        }
+        (ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue, _) => {
+            if random.chance(30) { Value::Nil } else { value }
         }
         (ModelKind::Register | ModelKind::CasRegister | ModelKind::KeyValue, _)
             if random.chance(15) =>

@@ -1,32 +1,39 @@
 //! `rashomon check`: the verdict on recorded histories, ours or anybody's.
 //!
-//! One line (or one JSON object) a file on stdout, in the order of the arguments. A file that cannot be used gets one
-//! line on stderr, and the others are still checked; the exit code is that of the worst file. A file in which there was
-//! nothing to read is no valid history but an unknown one; only where the nemesis acted and no client did, everything
-//! that clients saw is explained.
+//! A file is held against everything that was asked for: a model, properties, a consistency model of transactions; where
+//! nothing was asked for, against what it tells itself. Each check is one line on stdout (with what an invalid property or
+//! consistency model found indented below), or each file one JSON object, in the order of the arguments. A file that
+//! cannot be used gets one line on stderr, and the others are still checked; the exit code is that of the worst check. A
+//! file in which there was nothing to read is no valid history but an unknown one; only where the nemesis acted and no
+//! client did, everything that clients saw is explained.
 
+pub(super) mod ask;
 mod guess;
+mod judge;
 mod output;
+mod page;
 mod watch;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rashomon_checker::Value;
-use rashomon_checker::check::{
-    CheckError, CheckOptions, CheckReport, Engine, ModelKind, Validity, check,
-};
+use rashomon_checker::check::{Engine, ModelKind};
+use rashomon_checker::transactions::Consistency;
 
 use super::quantity::{self, Bytes};
 use super::run::Format;
-use crate::codec::{self, CodecError, InputFormat, LoadedHistory};
+use crate::checked::{CheckedFile, Trouble};
+use crate::codec::InputFormat;
 use crate::console::{result, say};
 use crate::exit::{self, Exit};
 use crate::visible::visible;
+use ask::PropertyAsk;
+use page::Page;
 
 /// Arguments of `rashomon check`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Args {
     /// Histories; a folder stands for the history.jsonl in it
     #[arg(required = true, value_name = "FILE")]
@@ -34,6 +41,14 @@ pub struct Args {
     /// What must hold (see "rashomon list models") [default: what the run's plan, the format or the functions tell]
     #[arg(short, long, value_parser = guess::model_named, help_heading = "Meaning")]
     model: Option<ModelKind>,
+    /// Another property that must hold, with its options (see "rashomon list properties"); may be repeated
+    #[arg(short, long = "property", value_parser = ask::property, help_heading = "Meaning")]
+    #[arg(value_name = "NAME[:OPTION,...]")]
+    properties: Vec<PropertyAsk>,
+    /// What transactions must keep to, such as serializable (see "rashomon list consistency")
+    #[arg(short, long, value_parser = ask::consistency, help_heading = "Meaning")]
+    #[arg(value_name = "MODEL")]
+    consistency: Option<Consistency>,
     /// Value that registers start with: JSON, or else text [default: 0 for edn, as Knossos has it; null otherwise]
     #[arg(long, value_parser = quantity::value, help_heading = "Meaning")]
     #[arg(allow_hyphen_values = true)]
@@ -67,6 +82,15 @@ pub struct Args {
     /// Lines for people, or one JSON object a file
     #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Output")]
     format: Format,
+    /// Also say who decided, and what was found beside violations
+    #[arg(short, long, help_heading = "Output")]
+    verbose: bool,
+    /// Write a page with all verdicts, and with the counterexample of each invalid history
+    #[arg(long, value_name = "PAGE.html", help_heading = "Output")]
+    report: Option<PathBuf>,
+    /// Replace PAGE.html even if it is no page of this kind
+    #[arg(long, requires = "report", help_heading = "Output")]
+    force: bool,
 }
 
 /// What a read of nil says.
@@ -105,56 +129,56 @@ impl From<EngineName> for Engine {
     }
 }
 
-/// A history that was checked.
-struct Checked {
-    loaded: LoadedHistory,
-    model: ModelKind,
-    initial: Value,
-    seconds: f64,
-    report: CheckReport,
-}
-
-/// Why a file has no verdict.
-enum Failure {
-    /// The file or the arguments do not fit.
-    Input(String),
-    /// The checker failed.
-    Internal(String),
-}
-
 /// Checks every file.
 pub fn main(args: &Args) -> Exit {
-    exit::worst(args.files.iter().map(|file| check_file(args, file)))
-}
-
-fn check_file(args: &Args, file: &Path) -> Exit {
-    let checked = match judge(args, file) {
-        Ok(checked) => checked,
-        Err(failure) => return without_verdict(args, file, &failure),
-    };
-    for warning in &checked.loaded.warnings {
-        tell(&format!("warning: {}: {warning}", file.display()));
-    }
-    let written = result(&match args.format {
-        Format::Human => output::line(file, &checked),
-        Format::Json => output::json(file, &checked),
-    });
-    exit::worst([written, checked.report.validity.into()])
-}
-
-/// Says why there is no verdict. A program that asked for objects gets one for this file too.
-fn without_verdict(args: &Args, file: &Path, failure: &Failure) -> Exit {
-    let (text, exit) = match failure {
-        Failure::Input(text) => (text.clone(), Exit::Usage),
-        Failure::Internal(text) => {
-            (format!("{}: internal error: {text}", file.display()), Exit::Internal)
+    let mut page = match args.report.as_deref().map(|path| Page::new(path, args)).transpose() {
+        Ok(page) => page,
+        Err(text) => {
+            tell(&format!("error: {text}"));
+            return Exit::Usage;
         }
     };
-    tell(&format!("error: {text}"));
-    match args.format {
-        Format::Human => exit,
-        Format::Json => exit::worst([result(&output::json_without_verdict(file, &text)), exit]),
+    let mut exits: Vec<Exit> = Vec::with_capacity(args.files.len());
+    for file in &args.files {
+        let checked = judge::file(args, file);
+        exits.push(tell_about(args, &checked));
+        if let Some(page) = &mut page {
+            page.add(checked);
+        }
     }
+    if let Some(page) = page {
+        exits.push(page.write());
+    }
+    exit::worst(exits)
+}
+
+/// Says what came out for a file. A program that asked for objects gets one even where there is no verdict.
+fn tell_about(args: &Args, file: &CheckedFile) -> Exit {
+    for warning in &file.warnings {
+        tell(&format!("warning: {}: {warning}", file.name));
+    }
+    let mut exits = Vec::new();
+    let failed = file.checks.iter().filter_map(|check| check.outcome.as_ref().err());
+    for trouble in file.trouble.iter().chain(failed) {
+        exits.push(match trouble {
+            Trouble::Input(text) => {
+                tell(&format!("error: {text}"));
+                Exit::Usage
+            }
+            Trouble::Internal(text) => {
+                tell(&format!("error: {}: internal error: {text}", file.name));
+                Exit::Internal
+            }
+        });
+    }
+    let found = file.checks.iter().filter_map(|check| check.outcome.as_ref().ok());
+    exits.extend(found.map(|found| Exit::from(found.validity())));
+    let text = match args.format {
+        Format::Human => output::lines(file, args.verbose),
+        Format::Json => Some(output::json(file)),
+    };
+    exits.extend(text.map(|text| result(&text)));
+    exit::worst(exits)
 }
 
 /// Says something about a file on stderr, on one line whatever the file holds.
@@ -162,87 +186,7 @@ fn tell(text: &str) {
     say(&visible(text));
 }
 
-/// Reads the history in the sense of the arguments.
-fn load(args: &Args, path: &Path) -> Result<LoadedHistory, CodecError> {
-    let mut loaded = codec::read_history(path, args.input_format)?;
-    if args.independent {
-        loaded.split_independent(path)?;
-    }
-    loaded.failed_cas_observed |= args.strict_fail;
-    if let Some(nil_reads) = args.nil_reads {
-        loaded.nil_reads_unknown = nil_reads == NilReads::Unknown;
-    }
-    Ok(loaded)
-}
-
-/// Judged as what it does not mean, a history of many objects would be impossible.
-fn refuse_unsplit(args: &Args, path: &Path, loaded: &LoadedHistory) -> Result<(), Failure> {
-    if args.independent || !loaded.looks_independent() {
-        return Ok(());
-    }
-    Err(Failure::Input(format!(
-        "{}: every value is a pair, as in Jepsen's independent tests, where it is [key value]: give --independent to \
-         judge each key by itself",
-        path.display()
-    )))
-}
-
-fn judge(args: &Args, file: &Path) -> Result<Checked, Failure> {
-    let path = if file.is_dir() { file.join("history.jsonl") } else { file.to_owned() };
-    let bad = |text: String| Failure::Input(text);
-    let loaded = load(args, &path).map_err(|error| bad(error.to_string()))?;
-    refuse_unsplit(args, &path, &loaded)?;
-    let history = loaded.history(&path).map_err(|error| bad(error.to_string()))?;
-    let model = match args.model {
-        Some(model) => model,
-        None => guess::model_of(&path, &loaded)
-            .map_err(|text| bad(format!("{}: {text}", path.display())))?,
-    };
-    let initial = args.initial.clone().unwrap_or_else(|| loaded.initial.clone());
-    let started = Instant::now();
-    let options = CheckOptions {
-        memory_bytes_max: usize::try_from(args.memory_limit.0).unwrap_or(usize::MAX),
-        should_stop: &|| started.elapsed() >= args.time_limit,
-        threads: args.threads.map_or_else(threads_available, usize::from),
-        initial: Some(initial.clone()),
-        failed_cas_observed: loaded.failed_cas_observed,
-        engine: args.engine.into(),
-        ..CheckOptions::default()
-    };
-    let operations = history.len();
-    let outcome = watch::while_working(file, operations, args.time_limit, || {
-        catch_unwind(AssertUnwindSafe(|| check(&history, model, &options)))
-    });
-    let seconds = started.elapsed().as_secs_f64();
-    let mut report = match outcome {
-        Ok(Ok(report)) => report,
-        Ok(Err(misfit)) => return Err(without_report(&loaded, &path, &misfit)),
-        Err(_) => return Err(Failure::Internal("the checker panicked".to_owned())),
-    };
-    if (options.should_stop)() {
-        report.name_the_stop(&format!(
-            "the time limit of {} s is over",
-            args.time_limit.as_secs_f64()
-        ));
-    }
-    if loaded.holds_nothing() {
-        report.validity = Validity::Unknown;
-        report.reason = Some("the file holds no operations".to_owned());
-    }
-    Ok(Checked { loaded, model, initial, seconds, report })
-}
-
-/// The history does not fit the model, or the checker failed.
-fn without_report(loaded: &LoadedHistory, path: &Path, error: &CheckError) -> Failure {
-    match error.event() {
-        Some(event) => {
-            let line = loaded.line_of(event);
-            Failure::Input(format!("{}:{line}: {error}", path.display()))
-        }
-        None => Failure::Internal(error.to_string()),
-    }
-}
-
-fn threads_available() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// The history that a path stands for.
+fn history_in(file: &Path) -> PathBuf {
+    if file.is_dir() { file.join("history.jsonl") } else { file.to_owned() }
 }

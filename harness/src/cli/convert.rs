@@ -8,7 +8,6 @@
 //! would the old one.
 
 mod meaning;
-mod target;
 
 use std::cell::Cell;
 use std::fs::File;
@@ -25,8 +24,9 @@ use crate::codec::{self, CodecError, InputFormat, StreamSummary};
 use crate::console::say;
 use crate::exit::Exit;
 use crate::visible::visible;
+
+use super::target::{self, Target, TargetError};
 use meaning::Meaning;
-use target::Target;
 
 /// Work that is done by then needs no sign.
 const FIRST_SIGN: Duration = Duration::from_secs(2);
@@ -74,6 +74,15 @@ enum Failure {
 impl From<CodecError> for Failure {
     fn from(error: CodecError) -> Self {
         Self::Input(error.to_string())
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Refused(text) => Self::Input(text),
+            TargetError::Io(error) => Self::Output(error),
+        }
     }
 }
 

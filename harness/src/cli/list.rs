@@ -1,6 +1,7 @@
 //! `rashomon list`: everything that has a name.
 
 mod catches;
+mod promises;
 
 use crate::bugs::Bug;
 use clap::ValueEnum;
@@ -11,6 +12,7 @@ use super::run::Format;
 use crate::console::result;
 use crate::exit::Exit;
 use crate::nemesis;
+use promises::{ConsistencyLine, PropertyLine};
 
 /// Arguments of `rashomon list`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +33,10 @@ enum What {
     Faults,
     /// What must hold: `check --model`
     Models,
+    /// What else can hold: `check --property`
+    Properties,
+    /// What transactions keep to: `check --consistency`
+    Consistency,
     /// Built-in bugs of the node: `run --bug`
     Bugs,
 }
@@ -53,6 +59,10 @@ struct Listing {
     faults: Option<Vec<Line>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     models: Option<Vec<Line>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<Vec<PropertyLine>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consistency: Option<Vec<ConsistencyLine>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bugs: Option<Vec<BugLine>>,
 }
@@ -91,6 +101,8 @@ impl Listing {
             workloads: wanted(What::Workloads).then(workloads),
             faults: wanted(What::Faults).then(faults),
             models: wanted(What::Models).then(models),
+            properties: wanted(What::Properties).then(promises::properties),
+            consistency: wanted(What::Consistency).then(promises::consistency),
             bugs: wanted(What::Bugs).then(bugs),
         }
     }
@@ -108,6 +120,17 @@ impl Listing {
         if let Some(models) = &self.models {
             let lines = models.iter().map(|line| (line.name, line.summary.to_owned()));
             blocks.push(block("Models (check --model)", lines.collect()));
+        }
+        if let Some(properties) = &self.properties {
+            let lines = properties.iter().map(|line| (line.name, line.for_people()));
+            blocks.push(block("Properties (check --property)", lines.collect()));
+        }
+        if let Some(consistency) = &self.consistency {
+            let lines = consistency.iter().map(|line| (line.name, line.for_people()));
+            blocks.push(block(
+                "Consistency models of transactions (check --consistency)",
+                lines.collect(),
+            ));
         }
         if let Some(bugs) = &self.bugs {
             let lines = bugs.iter().map(|line| (line.name, line.for_people()));
@@ -144,7 +167,7 @@ fn faults() -> Vec<Line> {
 }
 
 /// All of them; a new one stops the build in [`about_model`].
-const MODELS: [ModelKind; 12] = [
+const MODELS: [ModelKind; 15] = [
     ModelKind::Register,
     ModelKind::CasRegister,
     ModelKind::KeyValue,
@@ -152,6 +175,9 @@ const MODELS: [ModelKind; 12] = [
     ModelKind::AppendList,
     ModelKind::Mutex,
     ModelKind::MultiRegister,
+    ModelKind::FifoQueue,
+    ModelKind::Stack,
+    ModelKind::PriorityQueue,
     ModelKind::ElementSet,
     ModelKind::OwnedMutex,
     ModelKind::FencedMutex,
@@ -170,6 +196,9 @@ const fn about_model(model: ModelKind) -> Line {
         ModelKind::MultiRegister => {
             ("multi-register", "transactions of reads and writes over several registers")
         }
+        ModelKind::FifoQueue => ("fifo-queue", "enqueue an element, dequeue the oldest"),
+        ModelKind::Stack => ("stack", "push an element, pop the newest"),
+        ModelKind::PriorityQueue => ("priority-queue", "insert a whole number, delete the least"),
         ModelKind::ElementSet => {
             ("element-set", "add, remove and contains of single elements, answering true or false")
         }
@@ -224,7 +253,14 @@ mod tests {
     #[test]
     fn everything_is_listed_unless_one_thing_is_asked_for() {
         let all = Listing::of(None).for_people();
-        for title in ["Workloads (", "Faults (", "Models (", "Built-in bugs ("] {
+        for title in [
+            "Workloads (",
+            "Faults (",
+            "Models (",
+            "Properties (",
+            "Consistency models",
+            "Built-in bugs (",
+        ] {
             assert!(all.contains(title), "{title} in {all}");
         }
         let bugs = Listing::of(Some(What::Bugs));

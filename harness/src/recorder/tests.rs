@@ -71,7 +71,7 @@ fn a_full_disk_stops_the_history_and_stays_an_error() {
     let path = Path::new("/dev/full");
     let file = File::options().append(true).open(path).unwrap();
     let journal = Journal { path: path.into(), file, line: Vec::new(), failed: None };
-    let journal = Mutex::new(Numbered { next_index: 0, journal });
+    let journal = Mutex::new(Numbered { next_index: 0, journal, listener: None });
     let recorder = Recorder { clock: RunClock::start(), journal };
     let error = recorder.invoke(ProcessId(0), &write(1), "n1").unwrap_err();
     assert!(error.to_string().starts_with("cannot write /dev/full: No space left"), "{error}");

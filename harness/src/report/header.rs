@@ -50,21 +50,26 @@ pub(super) fn face(validity: Validity) -> Face {
 
 /// Verdict, sentence, reasons, and the figures that say how much stands behind them.
 pub(super) fn banner(run: &Run<'_>) -> Markup {
-    let verdict = run.verdict;
-    let face = face(verdict.validity);
+    let validity = run.verdict.validity;
     let mut out = Markup::new();
-    out.tag("section")
-        .class(&format!("verdict {}", face.class))
-        .attr("id", "verdict-in-words")
-        .open();
-    out.raw("<svg class=\"shape\" viewBox=\"0 0 48 48\" width=\"56\" height=\"56\" aria-hidden=\"true\">");
-    out.raw(face.shape).raw("</svg><div><h1>").raw(face.words).raw("</h1>");
+    open_banner(&mut out, validity, face(validity).words);
     out.element("p", "sentence", &sentence(run));
     reasons(&mut out, run);
     bugs(&mut out, run);
     figures(&mut out, run);
     out.raw("</div></section>");
     out
+}
+
+/// The shape of a verdict and its words; what follows is the caller's, who also closes `div` and `section`.
+pub(super) fn open_banner(out: &mut Markup, validity: Validity, words: &'static str) {
+    let face = face(validity);
+    out.tag("section")
+        .class(&format!("verdict {}", face.class))
+        .attr("id", "verdict-in-words")
+        .open();
+    out.raw("<svg class=\"shape\" viewBox=\"0 0 48 48\" width=\"56\" height=\"56\" aria-hidden=\"true\">");
+    out.raw(face.shape).raw("</svg><div><h1>").raw(words).raw("</h1>");
 }
 
 /// The sentence of the terminal, without the verdict that stands above it here.

@@ -62,6 +62,11 @@ impl Markup {
         self
     }
 
+    /// Bytes so far.
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
     /// The finished text.
     pub(super) fn into_string(self) -> String {
         self.out

@@ -118,6 +118,10 @@ pub(super) fn label(operation: &Operation, value_chars_max: usize) -> String {
         Outcome::Ok(answer) if *answer == operation.input && !answer.is_nil() => {
             text.push_str("ok");
         }
+        // Locks have nothing to say; a read of nil does.
+        Outcome::Ok(Value::Nil) if ["acquire", "release"].contains(&operation.f.as_str()) => {
+            text.push_str("ok");
+        }
         Outcome::Ok(answer) => text.push_str(&short(answer)),
         Outcome::Fail(_) => text.push_str("fail"),
         Outcome::Info => text.push('?'),

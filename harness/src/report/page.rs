@@ -13,6 +13,8 @@ use super::{
 use crate::plan::SCHEMA_VERSION;
 
 const FRAME: &str = include_str!("report.html");
+/// Patterns and marks that drawings refer to, once a page.
+const DEFINITIONS: &str = include_str!("definitions.svg");
 const STYLE: &str = include_str!("report.css");
 const SCRIPT: &str = include_str!("report.js");
 /// A verdict file beyond this is referred to instead of embedded: the page must stay openable.
@@ -28,25 +30,41 @@ struct TooLarge {
 
 /// The whole page.
 pub(super) fn render(run: &Run<'_>) -> String {
+    fill(FRAME, |out, name| part(out, name, run))
+}
+
+/// A frame with its placeholders filled: what every page has by itself, the rest by `part`, which gets their names.
+pub(super) fn fill(frame: &'static str, mut part: impl FnMut(&mut Markup, &'static str)) -> String {
     let mut out = Markup::new();
-    let mut rest = FRAME;
+    let mut rest = frame;
     while let Some((before, after)) = rest.split_once("{{") {
-        let (name, after) = after.split_once("}}").expect("report.html closes its placeholders");
+        let (name, after) = after.split_once("}}").expect("a frame closes its placeholders");
         out.raw(before);
-        fill(&mut out, name, run);
+        match name {
+            "policy" => {
+                out.text(&policy());
+            }
+            "style" => {
+                out.raw(STYLE);
+            }
+            "script" => {
+                out.raw(SCRIPT);
+            }
+            "definitions" => {
+                out.raw(DEFINITIONS);
+            }
+            other => part(&mut out, other),
+        }
         rest = after;
     }
     out.raw(rest);
     out.into_string()
 }
 
-fn fill(out: &mut Markup, name: &'static str, run: &Run<'_>) {
+fn part(out: &mut Markup, name: &'static str, run: &Run<'_>) {
     match name {
-        "policy" => out.text(&policy()),
         "title" => out.text(&title(run)),
         "icon" => out.text(header::face(run.verdict.validity).icon),
-        "style" => out.raw(STYLE),
-        "script" => out.raw(SCRIPT),
         "subtitle" => out.text(&subtitle(run)),
         "navigation" => out.add(&navigation(run)),
         "banner" => out.add(&header::banner(run)),

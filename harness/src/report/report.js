@@ -1,6 +1,6 @@
 // @ts-check
-// What the page gains with scripts: a list of operations with a filter, links to operations, copy buttons, a theme
-// switch, keys. Everything above the list is complete without this file. Text from the run only ever enters through
+// What a page gains with scripts: a list of operations with a filter, links to operations and into sections, copy
+// buttons, a theme switch, keys. Everything above the list is complete without this file. Text from the run only ever enters through
 // textContent.
 (() => {
   "use strict";
@@ -202,12 +202,15 @@
   };
 
   // Wide drawings begin at their left end, but what matters may be further right.
-  const showFailure = () => {
-    for (const mark of document.querySelectorAll(".op.blocked, .timeline .failure")) {
+  /** @param {ParentNode} part */
+  const showFailure = (part) => {
+    for (const mark of part.querySelectorAll(".op.blocked, .timeline .failure")) {
       const box = mark.closest(".scroll");
       if (!box) continue;
       const [inner, outer] = [mark.getBoundingClientRect(), box.getBoundingClientRect()];
-      if (inner.right > outer.right) box.scrollLeft += inner.left - outer.left - outer.width / 2;
+      // No further than needed: what came before is part of the story.
+      const needed = Math.min(inner.right - outer.right + 24, inner.left - outer.left - 100);
+      if (inner.right > outer.right) box.scrollLeft += needed;
     }
   };
 
@@ -229,6 +232,41 @@
     }
     // The list of the counterexample has anchors of its own; other operations are found in the table only.
     if (row && !listed) row.scrollIntoView({ block: "center" });
+  };
+
+  // --- sections of files ----------------------------------------------------------------------------------------
+
+  // Most browsers open what a link leads into; this is for the others.
+  const openTarget = () => {
+    const target = byId(location.hash.slice(1));
+    let opened = false;
+    for (let part = target?.closest("details"); part; part = part.parentElement?.closest("details")) {
+      if (!part.open) { part.open = true; opened = true; }
+    }
+    if (opened) target?.scrollIntoView();
+  };
+
+  const startCases = () => {
+    const cases = /** @type {HTMLDetailsElement[]} */ ([...document.querySelectorAll("details.case")]);
+    const button = byId("open-all");
+    const allOpen = () => cases.every((one) => one.open);
+    const name = () => { if (button) button.textContent = allOpen() ? "Close all" : "Open all"; };
+    for (const one of cases) {
+      one.addEventListener("toggle", () => {
+        name();
+        if (one.open) showFailure(one);
+      });
+    }
+    name();
+    if (button && cases.length > 1) {
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        const open = !allOpen();
+        for (const one of cases) one.open = open;
+      });
+    }
+    openTarget();
+    window.addEventListener("hashchange", openTarget);
   };
 
   // --- keys -----------------------------------------------------------------------------------------------------
@@ -258,7 +296,8 @@
 
   startTheme();
   for (const button of document.querySelectorAll("button.copy")) wireCopy(/** @type {HTMLButtonElement} */ (button));
-  showFailure();
+  showFailure(document);
+  if (document.querySelector("details.case")) startCases();
   const data = byId("operations");
   const place = byId("history-table");
   if (data && place) {

@@ -90,6 +90,7 @@ pub(super) fn judge(
         faults: coverage.faults,
         leader_changes,
         first_ok_ms: coverage.first_ok.map(|nanos| nanos as f64 / 1e6),
+        seen_live: None,
         unexpected_exits: evidence.unexpected_exits.to_vec(),
         commands,
         check: Some(report),

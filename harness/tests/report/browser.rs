@@ -25,21 +25,26 @@ fn browser() -> Option<PathBuf> {
 }
 
 /// What the browser made of a page: its document after scripts ran, and what it complained about.
-struct Seen {
-    document: String,
-    complaints: Vec<String>,
+pub(crate) struct Seen {
+    pub(crate) document: String,
+    pub(crate) complaints: Vec<String>,
+}
+
+/// The page of a run; `None` without a browser.
+fn look(run: &RunRecord, query: &str) -> Option<Seen> {
+    look_at(&report::render(run), query)
 }
 
 /// `None` without a browser.
 #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
-fn look(run: &RunRecord, query: &str) -> Option<Seen> {
+pub(crate) fn look_at(page: &str, query: &str) -> Option<Seen> {
     let Some(browser) = browser() else {
         eprintln!("skipped: none of {} is installed", NAMES.join(", "));
         return None;
     };
     let folder = tempfile::tempdir().unwrap();
-    let page = folder.path().join("report.html");
-    std::fs::write(&page, report::render(run)).unwrap();
+    let path = folder.path().join("report.html");
+    std::fs::write(&path, page).unwrap();
     let out = folder.path().join("out");
     let err = folder.path().join("err");
     let mut child = Command::new(browser)
@@ -47,7 +52,7 @@ fn look(run: &RunRecord, query: &str) -> Option<Seen> {
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .args(["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom"])
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
-        .arg(format!("file://{}{query}", page.display()))
+        .arg(format!("file://{}{query}", path.display()))
         .stdin(Stdio::null())
         .stdout(std::fs::File::create(&out).unwrap())
         .stderr(std::fs::File::create(&err).unwrap())

@@ -298,6 +298,7 @@ pub(crate) fn verdict(
             configurations: 21_480,
             engines: Vec::new(),
             counterexample: None,
+            linearizations: Vec::new(),
         }),
         check_seconds: 0.31,
         operations: counts,
@@ -311,6 +312,7 @@ pub(crate) fn verdict(
         },
         leader_changes: 3,
         first_ok_ms: Some(612.4),
+        seen_live: None,
         unexpected_exits: Vec::new(),
         commands: Commands {
             run_again: plan.command.clone(),

@@ -14,6 +14,7 @@ pub(super) fn find(evidence: &Evidence<'_>) -> Option<Finding> {
         .or_else(|| case.too_often())
         .or_else(|| case.lost())
         .or_else(|| case.wrong_order())
+        .or_else(|| case.skipped())
         .or_else(|| case.disagrees())
 }
 
@@ -149,6 +150,28 @@ impl<'e, 'a> Case<'e, 'a> {
             deed(first)
         );
         Some(Finding { sentence, contradicts: Some(second.id) })
+    }
+
+    /// The read lacks an element of the core that had been added before one that it has began to be.
+    fn skipped(&self) -> Option<Finding> {
+        let added = self.elements.iter().filter_map(|element| self.added.get(element));
+        let latest = added.map(|added| added.first).max_by_key(|operation| operation.call)?;
+        let skipped = self.evidence.core.iter().find(|operation| {
+            let lacked = adds(operation) && !self.seen.contains_key(&operation.input);
+            lacked && completion(operation) < latest.call
+        })?;
+        let sentence = format!(
+            "{}, with {} and without {}, but {}'s {} had completed {}before {}'s {} began",
+            self.claim(),
+            short(&latest.input),
+            short(&skipped.input),
+            who(skipped),
+            deed(skipped),
+            lead(skipped, latest),
+            who(latest),
+            deed(latest)
+        );
+        Some(Finding { sentence, contradicts: Some(skipped.id) })
     }
 
     fn sole_adder(&self, element: &Value) -> Option<&'a Operation> {

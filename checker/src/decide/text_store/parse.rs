@@ -182,6 +182,23 @@ impl<'a> Parsed<'a> {
     }
 }
 
+/// These operations, and the updates that the gets among them saw, as far as their answers can be taken apart. Sorted.
+pub(crate) fn with_what_they_saw(ops: &[Timed<TextOp<'_>>], blamed: &[u32]) -> Vec<u32> {
+    let mut all = blamed.to_vec();
+    if let Ok(texts) = Texts::new(ops) {
+        for at in blamed {
+            let TextOp::Get(mut rest) = ops[*at as usize].op else { continue };
+            while let Some((update, len)) = texts.first_in(rest) {
+                all.push(update);
+                rest = &rest[len..];
+            }
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 fn is_made_of(texts: &Texts<'_>, answer: &str) -> bool {
     let mut rest = answer;
     while let Some((_, len)) = texts.first_in(rest) {

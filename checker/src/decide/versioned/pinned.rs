@@ -38,19 +38,13 @@ enum Kind {
     Nothing,
 }
 
-/// An operation with its place: entries that differ only in the operation may come in any order.
+/// An operation with its place: entries that differ only in the operation may come in any order that real time allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     base: i64,
     kind: Kind,
     store: i64,
     op: u32,
-}
-
-impl Entry {
-    fn place(&self) -> (i64, Kind, i64) {
-        (self.base, self.kind, self.store)
-    }
 }
 
 /// Decides what was known at event `horizon`.

@@ -216,6 +216,26 @@ fn brute_force_agrees() {
     tally.assert_shares(30, 35, 15);
 }
 
+/// A get that does not say where the store stood, in between two that saw the same and do.
+#[test]
+fn what_may_be_anywhere_fits_between_what_saw_the_same() {
+    let told = |call, ret, store| {
+        let op = Op::Delete { revision: Some(0), store: Some(store) };
+        Timed { call, ret, op }
+    };
+    let get = Op::Get { value: ABSENT, modified: 0, store: None };
+    let ops = [told(0, 1, 1), Timed { call: 2, ret: 3, op: get }, told(4, 5, 1)];
+    assert_eq!(decide(&ops), Decision::Linearizable(vec![0, 1, 2]));
+    let get = |call, ret, store| {
+        let op = Op::Get { value: 1, modified: 2, store };
+        Timed { call, ret, op }
+    };
+    let put = Op::Put { when: When::Always, value: 1, revision: Some(2) };
+    let put = Timed { call: 0, ret: 1, op: put };
+    let ops = [put, get(2, 3, Some(2)), get(4, 5, None), get(6, 7, Some(2))];
+    assert_eq!(decide(&ops), Decision::Linearizable(vec![0, 1, 2, 3]));
+}
+
 /// Whether the fuzz notices that a rule is out of force.
 fn is_caught<const FAULT: u8>() -> bool {
     let mut random = Random(7);

@@ -1,8 +1,9 @@
-//! Which model a history is about, where nobody says.
+//! What a history is about, where nobody says.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
 
 use crate::cli::names;
@@ -15,19 +16,62 @@ pub(super) fn model_named(name: &str) -> Result<ModelKind, String> {
         .ok_or_else(|| names::unknown("model", name, &known, "rashomon list models"))
 }
 
-/// The model that the run's plan, the format or the functions imply.
-pub(super) fn model_of(path: &Path, loaded: &LoadedHistory) -> Result<ModelKind, String> {
+/// What to hold a history against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guess {
+    /// A model.
+    Model(ModelKind),
+    /// Transactions, as strictly serializable as linearizability would have it.
+    Transactions,
+}
+
+/// What the run's plan, the format or the functions imply.
+pub(super) fn of(path: &Path, loaded: &LoadedHistory) -> Result<Guess, String> {
     let functions = functions(loaded);
     let planned = planned(path).filter(|model| is_of_run(path) || knows_all(*model, &functions));
-    planned.or(loaded.model_hint).or_else(|| by_functions(&functions)).ok_or_else(|| {
+    if let Some(model) = planned.or(loaded.model_hint) {
+        return Ok(Guess::Model(model));
+    }
+    // No model knows transactions that append; those on registers are decided exactly by the multi-register.
+    if functions.iter().eq(["txn"].iter()) && works_on_lists(loaded) {
+        return Ok(Guess::Transactions);
+    }
+    by_functions(&functions).map(Guess::Model).ok_or_else(|| {
         let functions: Vec<&str> = functions.into_iter().collect();
         let models = ModelKind::ALL.map(ModelKind::name).join(", ");
         let seen = match functions.as_slice() {
             [] => "it has no operations".to_owned(),
             some => format!("its functions are {}", some.join(", ")),
         };
-        format!("cannot tell the model: {seen}; give --model, one of {models}")
+        format!(
+            "cannot tell the model: {seen}; give --property, --consistency, or --model, one of {models}"
+        )
     })
+}
+
+/// Whether transactions append to lists, or read any.
+fn works_on_lists(loaded: &LoadedHistory) -> bool {
+    micros(loaded).any(|micro| match micro {
+        [f, ..] if f.as_text() == Some("append") => true,
+        [_, _, value] => value.as_list().is_some(),
+        _ => false,
+    })
+}
+
+/// Whether transactions `read` and `write`, as Knossos' do; Elle's have `r` and `w`.
+pub(super) fn has_long_names(loaded: &LoadedHistory) -> bool {
+    micros(loaded).any(|micro| {
+        let f = micro.first().and_then(Value::as_text);
+        f.is_some_and(|f| ["read", "write"].contains(&f))
+    })
+}
+
+/// The micro-operations of all transactions.
+fn micros(loaded: &LoadedHistory) -> impl Iterator<Item = &[Value]> {
+    let transactions = loaded.events.iter().filter(|event| event.f == "txn");
+    transactions
+        .flat_map(|event| event.value.as_list().unwrap_or_default())
+        .filter_map(Value::as_list)
 }
 
 /// Whether the file is the history that a plan beside it is about.
@@ -68,6 +112,9 @@ fn by_functions(functions: &BTreeSet<&str>) -> Option<ModelKind> {
         ModelKind::KeyValue,
         ModelKind::Mutex,
         ModelKind::MultiRegister,
+        ModelKind::FifoQueue,
+        ModelKind::Stack,
+        ModelKind::PriorityQueue,
         ModelKind::ElementSet,
         ModelKind::Counter,
         ModelKind::VersionedRegister,
@@ -81,7 +128,7 @@ mod tests {
 
     #[test]
     fn functions_tell_the_model_where_they_can() {
-        let cases: [(&[&str], Option<ModelKind>); 9] = [
+        let cases: [(&[&str], Option<ModelKind>); 12] = [
             (&[], Some(ModelKind::Register)),
             (&["read"], None),
             (&["read", "write"], Some(ModelKind::Register)),
@@ -90,6 +137,9 @@ mod tests {
             (&["append", "get"], Some(ModelKind::KeyValue)),
             (&["add"], Some(ModelKind::Set)),
             (&["txn"], Some(ModelKind::MultiRegister)),
+            (&["dequeue", "enqueue"], Some(ModelKind::FifoQueue)),
+            (&["pop"], Some(ModelKind::Stack)),
+            (&["delete-min", "insert"], Some(ModelKind::PriorityQueue)),
             (&["read", "enqueue"], None),
         ];
         for (functions, expected) in cases {

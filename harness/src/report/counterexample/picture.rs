@@ -8,6 +8,7 @@
 //! axis     11.2000 s             // +0.0 ms ...
 //! ```
 
+use super::Place;
 use super::layout::{FAULTS_MAX, Layout, NAMES_WIDTH, Placed, PlacedStep, Role, text_width};
 use crate::report::markup::Markup;
 use crate::report::operations::{self, Kind};
@@ -65,7 +66,7 @@ impl Heights {
 }
 
 /// The whole picture: the names of the rows, which stay in place when the rest is scrolled, and the rest.
-pub(super) fn draw(layout: &Layout<'_>, description: &str) -> Markup {
+pub(super) fn draw(layout: &Layout<'_>, place: Place<'_>, description: &str) -> Markup {
     let heights = Heights::new(layout);
     let mut svg = Markup::new();
     names(&mut svg, layout, &heights);
@@ -79,7 +80,7 @@ pub(super) fn draw(layout: &Layout<'_>, description: &str) -> Markup {
         .num("height", heights.end)
         .attr("role", "img")
         .attr("aria-label", description)
-        .attr("aria-describedby", "story")
+        .attr("aria-describedby", &place.story())
         .open();
     faults(&mut svg, layout, &heights);
     lanes(&mut svg, layout, &heights);
@@ -89,7 +90,7 @@ pub(super) fn draw(layout: &Layout<'_>, description: &str) -> Markup {
     }
     arrow(&mut svg, layout, &heights);
     for placed in &layout.operations {
-        bar(&mut svg, placed, &heights);
+        bar(&mut svg, placed, place, &heights);
     }
     strip(&mut svg, layout, &heights);
     for step in &layout.steps {
@@ -193,7 +194,7 @@ fn stem(svg: &mut Markup, step: &PlacedStep<'_>, heights: &Heights) {
     svg.tag("line").class("stem").ends(step.x, top, step.x, heights.strip).empty();
 }
 
-fn bar(svg: &mut Markup, placed: &Placed<'_>, heights: &Heights) {
+fn bar(svg: &mut Markup, placed: &Placed<'_>, place: Place<'_>, heights: &Heights) {
     let operation = placed.operation;
     let role = match placed.role {
         Role::Plain => "",
@@ -204,7 +205,7 @@ fn bar(svg: &mut Markup, placed: &Placed<'_>, heights: &Heights) {
     let number = operation.id.0.to_string();
     svg.tag("a")
         .class("op-link")
-        .attr("href", &format!("#op-{number}"))
+        .attr("href", &format!("#{}", place.operation(operation.id)))
         .attr("tabindex", "-1")
         .open();
     let class = format!("op {}{role}{open}", Kind::of(operation).word());

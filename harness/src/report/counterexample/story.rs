@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rashomon_checker::counterexample::Counterexample;
 use rashomon_checker::history::{OpId, Operation};
 
+use super::Place;
 use crate::report::markup::Markup;
 use crate::report::operations::{self, Kind};
 use crate::report::{escape, units};
@@ -30,7 +31,7 @@ pub(super) fn times(operation: &Operation) -> Option<String> {
 }
 
 /// Both lists; long ones can be opened.
-pub(super) fn lists(example: &Counterexample, shown: &[&Operation]) -> Markup {
+pub(super) fn lists(example: &Counterexample, place: Place<'_>, shown: &[&Operation]) -> Markup {
     let mut out = Markup::new();
     let long = shown.len() > OPEN_MAX;
     out.raw(if long {
@@ -38,11 +39,10 @@ pub(super) fn lists(example: &Counterexample, shown: &[&Operation]) -> Markup {
     } else {
         "<div class=\"lists\">"
     });
-    out.raw(
-        "<div class=\"story\" id=\"story\"><div><h3>What the clients saw</h3><ol class=\"saw\">",
-    );
+    out.tag("div").class("story").attr("id", &place.story()).open();
+    out.raw("<div><h3>What the clients saw</h3><ol class=\"saw\">");
     for operation in shown {
-        seen(&mut out, example, operation);
+        seen(&mut out, example, place, operation);
     }
     out.raw("</ol></div><div><h3>The longest order that works</h3><ol class=\"order\">");
     order(&mut out, example);
@@ -50,7 +50,7 @@ pub(super) fn lists(example: &Counterexample, shown: &[&Operation]) -> Markup {
     out
 }
 
-fn seen(out: &mut Markup, example: &Counterexample, operation: &Operation) {
+fn seen(out: &mut Markup, example: &Counterexample, place: Place<'_>, operation: &Operation) {
     let blocked = operation.id == example.blocked;
     let contradicted = Some(operation.id) == example.contradicts;
     let class = match (blocked, contradicted) {
@@ -58,7 +58,7 @@ fn seen(out: &mut Markup, example: &Counterexample, operation: &Operation) {
         (false, true) => "is-contradicted",
         (false, false) => "",
     };
-    out.tag("li").class(class).attr("id", &format!("op-{}", operation.id.0)).open();
+    out.tag("li").class(class).attr("id", &place.operation(operation.id)).open();
     out.raw("<div>");
     chip(out, Kind::of(operation));
     out.element("b", "who", &format!("p{}", operation.process.0)).raw(" ");

@@ -48,6 +48,7 @@ fn checked(validity: Validity, reason: Option<&str>) -> Checked {
         configurations: 2,
         engines: Vec::new(),
         counterexample: None,
+        linearizations: Vec::new(),
     };
     Checked { report, seconds: 0.25 }
 }

@@ -1,7 +1,8 @@
 //! Whether real time allows the order, and where in it the gets go that may be in several places.
 //!
-//! Entries of one place form a *group*. A get without a place of its own goes to a *position*: position `i` is right after
-//! the first `i` groups.
+//! Entries of one place, gets that saw the same, are put in order of invocation, which real time always allows. A get
+//! without a place of its own goes to a *position*: position `i` is right after the first `i` entries. It may be between
+//! entries of one place: of any order, all gets from the first of these to the last can be put in order of invocation.
 
 use super::super::fault;
 use super::{ABSENT, Entry, Flaw, Kind, UNCLEAR_DELETE, View, clash};
@@ -10,10 +11,8 @@ use crate::decide::{NEVER, Rule};
 /// No operation.
 const NONE: u32 = u32::MAX;
 
-/// The groups, and which operations bound what goes between them.
-struct Groups {
-    /// The first entry of each, and at the end the number of entries.
-    starts: Vec<u32>,
+/// Which operations bound what goes between the entries.
+struct Bounds {
     /// By position: the operation in front of it that was invoked last, and the one behind it that completes first.
     latest_call: Vec<u32>,
     first_ret: Vec<u32>,
@@ -32,63 +31,56 @@ impl<const FAULT: u8> View<'_, FAULT> {
     /// The order, if real time allows one.
     pub(super) fn place(&self) -> Result<Vec<u32>, Flaw> {
         let (fixed, mut floating) = self.separate();
-        let groups = self.groups(&fixed);
-        self.check_time(&fixed, &groups)?;
+        let bounds = self.bounds(&fixed);
+        self.check_time(&fixed, &bounds)?;
         floating.extend(self.nothings.iter().map(|op| Floating { op: *op, period: None }));
         floating.sort_unstable_by_key(|floating| floating.op);
-        let positions = self.positions(&floating, &groups)?;
-        Ok(merged(&fixed, &groups, &floating, &positions))
+        let positions = self.positions(&floating, &bounds)?;
+        Ok(merged(&fixed, &floating, &positions))
     }
 
     /// The entries with one place, and those of gets anywhere in their period.
     fn separate(&self) -> (Vec<Entry>, Vec<Floating>) {
         let mut fixed: Vec<Entry> = Vec::with_capacity(self.entries.len());
         let mut floating: Vec<Floating> = Vec::new();
-        let mut groups = 0;
         // Those of the period that is not over yet.
         let mut open = 0;
         for entry in &self.entries {
             if entry.kind == Kind::Loose {
-                floating.push(Floating { op: entry.op, period: Some([groups, NONE]) });
+                floating.push(Floating { op: entry.op, period: Some([fixed.len() as u32, NONE]) });
                 continue;
             }
             if entry.kind == Kind::Change {
-                close(&mut floating[open..], groups);
+                close(&mut floating[open..], fixed.len() as u32);
                 open = floating.len();
             }
-            groups += u32::from(fixed.last().is_none_or(|last| last.place() != entry.place()));
             fixed.push(*entry);
         }
-        close(&mut floating[open..], groups);
+        close(&mut floating[open..], fixed.len() as u32);
         (fixed, floating)
     }
 
-    fn groups(&self, fixed: &[Entry]) -> Groups {
-        let mut starts: Vec<u32> = Vec::new();
-        let mut latest_call = Vec::new();
+    fn bounds(&self, fixed: &[Entry]) -> Bounds {
+        let count = fixed.len();
+        let mut latest_call = Vec::with_capacity(count + 1);
         let mut latest = NONE;
-        for (at, entry) in fixed.iter().enumerate() {
-            if at == 0 || fixed[at - 1].place() != entry.place() {
-                starts.push(at as u32);
-                latest_call.push(latest);
-            }
+        for entry in fixed {
+            latest_call.push(latest);
             if latest == NONE || self.call(latest) < self.call(entry.op) {
                 latest = entry.op;
             }
         }
         latest_call.push(latest);
-        starts.push(fixed.len() as u32);
-        let count = starts.len() - 1;
         let mut first_ret = vec![NONE; count + 1];
         let mut next_absent = vec![NONE; count + 1];
-        for group in (0..count).rev() {
-            let members = &fixed[starts[group] as usize..starts[group + 1] as usize];
-            let first = members.iter().map(|entry| entry.op).chain([first_ret[group + 1]]);
-            first_ret[group] = first.min_by_key(|op| self.ret_or_never(*op)).unwrap_or(NONE);
+        for (at, entry) in fixed.iter().enumerate().rev() {
+            let behind = first_ret[at + 1];
+            let sooner = self.ret(entry.op) <= self.ret_or_never(behind);
+            first_ret[at] = if sooner { entry.op } else { behind };
         }
         let mut next = NONE;
         for position in (0..=count).rev() {
-            let last = position.checked_sub(1).map(|group| fixed[starts[group] as usize]);
+            let last = position.checked_sub(1).map(|at| fixed[at]);
             // A get with a place does not change what is there.
             let absent = match last {
                 None | Some(Entry { kind: Kind::Nothing, .. }) => true,
@@ -100,7 +92,7 @@ impl<const FAULT: u8> View<'_, FAULT> {
             }
             next_absent[position] = next;
         }
-        Groups { starts, latest_call, first_ret, next_absent }
+        Bounds { latest_call, first_ret, next_absent }
     }
 
     fn call(&self, op: u32) -> u32 {
@@ -111,25 +103,19 @@ impl<const FAULT: u8> View<'_, FAULT> {
         if op == NONE { NEVER } else { self.ret(op) }
     }
 
-    /// No group may have completed, in part, before something of an earlier one began. Of several contradictions
+    /// No entry may have completed before something in front of it began. Of several contradictions
     /// the one is given that was known first.
-    fn check_time(&self, fixed: &[Entry], groups: &Groups) -> Result<(), Flaw> {
+    fn check_time(&self, fixed: &[Entry], entries: &Bounds) -> Result<(), Flaw> {
         let mut earliest: Option<(u32, [u32; 2])> = None;
-        for group in 0..groups.starts.len() - 1 {
-            let before = groups.latest_call[group];
-            if before == NONE || FAULT == fault::NO_TIME {
+        for (entry, before) in fixed.iter().zip(&entries.latest_call) {
+            let in_time = *before == NONE || self.ret(entry.op) > self.call(*before);
+            if in_time || FAULT == fault::NO_TIME {
                 continue;
             }
-            let [start, end] = [groups.starts[group], groups.starts[group + 1]];
-            for entry in &fixed[start as usize..end as usize] {
-                if self.ret(entry.op) > self.call(before) {
-                    continue;
-                }
-                let known = [entry.op, before].map(|op| self.ret(op));
-                let at = known.into_iter().filter(|ret| *ret != NEVER).max().unwrap_or(NEVER);
-                if earliest.is_none_or(|(first, _)| at < first) {
-                    earliest = Some((at, [before, entry.op]));
-                }
+            let known = [entry.op, *before].map(|op| self.ret(op));
+            let at = known.into_iter().filter(|ret| *ret != NEVER).max().unwrap_or(NEVER);
+            if earliest.is_none_or(|(first, _)| at < first) {
+                earliest = Some((at, [*before, entry.op]));
             }
         }
         match earliest {
@@ -139,7 +125,7 @@ impl<const FAULT: u8> View<'_, FAULT> {
     }
 
     /// The earliest possible positions, in order of invocation.
-    fn positions(&self, floating: &[Floating], groups: &Groups) -> Result<Vec<u32>, Flaw> {
+    fn positions(&self, floating: &[Floating], entries: &Bounds) -> Result<Vec<u32>, Flaw> {
         let mut by_ret: Vec<u64> = (0_u64..)
             .zip(floating)
             .map(|(at, floating)| u64::from(self.ret(floating.op)) << 32 | at)
@@ -161,20 +147,20 @@ impl<const FAULT: u8> View<'_, FAULT> {
                 }
                 next = ended.next();
             }
-            while self.ret_or_never(groups.first_ret[least as usize]) < call {
+            while self.ret_or_never(entries.first_ret[least as usize]) < call {
                 least += 1;
             }
             let bounds = if FAULT == fault::EARLY_GETS { [0, after.0] } else { [least, after.0] };
-            match self.position(*op, *period, bounds, groups) {
+            match self.position(*op, *period, bounds, entries) {
                 Ok(position) => positions.push(position),
                 Err(against) => {
                     let certain = self.deletes == 0 || FAULT == fault::NO_DOUBT;
-                    let alone = || self.position(*op, *period, [least, 0], groups).is_ok();
+                    let alone = || self.position(*op, *period, [least, 0], entries).is_ok();
                     if !certain && (period.is_none() || alone()) {
                         return Err(Flaw::Unclear(UNCLEAR_DELETE));
                     }
                     let mut ops = vec![*op];
-                    ops.extend([against, cause(groups, bounds)].iter().filter(|op| **op != NONE));
+                    ops.extend([against, cause(entries, bounds)].iter().filter(|op| **op != NONE));
                     // The gets before it matter only if it has a position without them.
                     let mut link = if alone() { after.1 } else { NONE };
                     while let Some(floating) = floating.get(link as usize) {
@@ -186,7 +172,7 @@ impl<const FAULT: u8> View<'_, FAULT> {
                     return Err(clash(Rule::Rank, &ops));
                 }
             }
-            causes.push([cause(groups, bounds), after.1]);
+            causes.push([cause(entries, bounds), after.1]);
         }
         Ok(positions)
     }
@@ -197,27 +183,27 @@ impl<const FAULT: u8> View<'_, FAULT> {
         op: u32,
         period: Option<[u32; 2]>,
         [least, after]: [u32; 2],
-        groups: &Groups,
+        entries: &Bounds,
     ) -> Result<u32, u32> {
         let bound = least.max(after);
         let position = match period {
             Some([start, _]) => start.max(bound),
-            None => groups.next_absent[bound as usize],
+            None => entries.next_absent[bound as usize],
         };
         let end = period.map_or(position, |[_, end]| end);
         if position > end || position == NONE {
             // What it has to come after.
-            return Err(groups.first_ret.get(end as usize).copied().unwrap_or(NONE));
+            return Err(entries.first_ret.get(end as usize).copied().unwrap_or(NONE));
         }
-        let before = groups.latest_call[position as usize];
+        let before = entries.latest_call[position as usize];
         let late = before != NONE && self.ret(op) < self.call(before);
         if late && FAULT != fault::NO_TIME { Err(before) } else { Ok(position) }
     }
 }
 
 /// The operation that completed first of those behind the position in front of the first one allowed.
-fn cause(groups: &Groups, [least, _]: [u32; 2]) -> u32 {
-    least.checked_sub(1).map_or(NONE, |at| groups.first_ret[at as usize])
+fn cause(entries: &Bounds, [least, _]: [u32; 2]) -> u32 {
+    least.checked_sub(1).map_or(NONE, |at| entries.first_ret[at as usize])
 }
 
 /// Ends the period of these.
@@ -227,20 +213,17 @@ fn close(floating: &mut [Floating], end: u32) {
     }
 }
 
-/// The groups with what goes between them; both by invocation.
-fn merged(fixed: &[Entry], groups: &Groups, floating: &[Floating], positions: &[u32]) -> Vec<u32> {
+/// The entries with what goes between them, that by invocation.
+fn merged(fixed: &[Entry], floating: &[Floating], positions: &[u32]) -> Vec<u32> {
     let mut by_position: Vec<u32> = (0..floating.len() as u32).collect();
     by_position.sort_by_key(|at| positions[*at as usize]);
     let mut between = by_position.into_iter().peekable();
     let mut order = Vec::with_capacity(fixed.len() + floating.len());
-    for position in 0..groups.starts.len() {
+    for position in 0..=fixed.len() {
         while let Some(at) = between.next_if(|at| positions[*at as usize] == position as u32) {
             order.push(floating[at as usize].op);
         }
-        if let Some(end) = groups.starts.get(position + 1) {
-            let members = &fixed[groups.starts[position] as usize..*end as usize];
-            order.extend(members.iter().map(|entry| entry.op));
-        }
+        order.extend(fixed.get(position).map(|entry| entry.op));
     }
     order
 }

@@ -1,4 +1,4 @@
-//! Where a converted history goes: stdout, a device, or a file that appears whole or not at all.
+//! Where a verb writes to: stdout, a device, or a file that appears whole or not at all.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -7,7 +7,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::Failure;
+/// Why nothing is written.
+#[derive(Debug)]
+pub(super) enum TargetError {
+    /// The path cannot be used.
+    Refused(String),
+    /// The system refuses.
+    Io(io::Error),
+}
 
 /// Whether a path stands for stdin or stdout.
 pub(super) fn is_stdio(path: &Path) -> bool {
@@ -30,17 +37,18 @@ pub(super) enum Target {
 
 impl Target {
     /// Refuses to touch a file that is there, unless told to.
-    pub(super) fn open(path: &Path, force: bool) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, force: bool) -> Result<Self, TargetError> {
         if is_stdio(path) {
             return Ok(Self::Stdout(io::stdout()));
         }
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => {
-                return Err(Failure::Input(format!("{} is a folder; name a file", path.display())));
+                let text = format!("{} is a folder; name a file", path.display());
+                return Err(TargetError::Refused(text));
             }
             Ok(found) if !found.is_file() => {
                 let device = File::options().write(true).open(path);
-                return device.map(Self::Device).map_err(Failure::Output);
+                return device.map(Self::Device).map_err(TargetError::Io);
             }
             Ok(_) if !force => return Err(exists(path)),
             Ok(_) | Err(_) => {}
@@ -50,25 +58,25 @@ impl Target {
             .prefix(".rashomon-")
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder.unwrap_or(Path::new(".")))
-            .map_err(Failure::Output)?;
+            .map_err(TargetError::Io)?;
         Ok(Self::Draft(draft, path.to_owned()))
     }
 
     /// Gives a draft its name.
-    pub(super) fn finish(self, force: bool) -> Result<(), Failure> {
+    pub(super) fn finish(self, force: bool) -> Result<(), TargetError> {
         let Self::Draft(draft, path) = self else { return Ok(()) };
         // Some file systems tell a full disk only now.
-        draft.as_file().sync_all().map_err(Failure::Output)?;
+        draft.as_file().sync_all().map_err(TargetError::Io)?;
         let kept = if force { draft.persist(&path) } else { draft.persist_noclobber(&path) };
         kept.map(drop).map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => exists(&path),
-            _ => Failure::Output(error.error),
+            _ => TargetError::Io(error.error),
         })
     }
 }
 
-fn exists(path: &Path) -> Failure {
-    Failure::Input(format!("{} exists; --force replaces it", path.display()))
+fn exists(path: &Path) -> TargetError {
+    TargetError::Refused(format!("{} exists; --force replaces it", path.display()))
 }
 
 impl Write for Target {
