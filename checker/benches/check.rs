@@ -3,6 +3,8 @@
 //! Each case runs in a process of its own, so that its peak of memory is its own. CPU time of checking only: making the
 //! history is not counted.
 
+#![expect(clippy::print_stdout, reason = "figures are what a bench is for")]
+
 #[path = "support/clients.rs"]
 mod clients;
 #[path = "support/growing.rs"]

@@ -227,8 +227,9 @@ mod tests {
     use super::*;
 
     fn used(engine: &str, why: Option<&str>, keys: usize) -> EngineUse {
-        let why = why.map(str::to_owned);
-        EngineUse { engine: engine.to_owned(), why, keys, operations: 0 }
+        let used =
+            serde_json::json!({ "engine": engine, "why": why, "keys": keys, "operations": 0 });
+        serde_json::from_value(used).unwrap()
     }
 
     #[test]

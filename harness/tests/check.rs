@@ -336,7 +336,7 @@ mod page {
             "p1 read nil, but p0&#39;s write of 1 had completed before the read began.",
             "<svg class=\"picture\"",
             "the history carries no times",
-            "decided by decider",
+            "Decided by: decider",
             "<strong>Minimal</strong>",
             "T1 read x = [], which T0&#39;s append of 1 came after",
             "the file holds no operations",

@@ -141,6 +141,27 @@ fn the_program_reports_each_file_and_the_worst_exit_code() {
     assert_eq!(stopped.status.code(), Some(2), "{stopped:?}");
 }
 
+/// The page of all invalid histories: a section and a picture for each, in a size that a browser takes.
+#[test]
+fn the_program_draws_all_counterexamples_on_one_page() {
+    let Some(folder) = corpus::folder() else { return };
+    let Some(program) = program() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("page.html");
+    let all = corpus::verdicts(&folder);
+    let (good, bad): (Vec<_>, Vec<_>) = all.iter().partition(|known| known.valid);
+    let named = good.iter().chain(&bad).map(|known| &known.file);
+    let mut command = Command::new(&program);
+    command.args(["check", "--report"]).arg(&path).args(named).current_dir(&folder);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    assert_eq!(page.matches("<details class=\"case\"").count(), bad.len());
+    assert_eq!(page.matches("<svg class=\"picture\"").count(), bad.len());
+    assert_eq!(page.matches("● valid").count(), good.len());
+}
+
 /// The built `rashomon`, beside this test.
 #[expect(clippy::print_stderr, reason = "a test that skips itself must say so")]
 fn program() -> Option<std::path::PathBuf> {

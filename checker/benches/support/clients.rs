@@ -62,97 +62,145 @@ struct Operation {
     what: What,
     refused: bool,
     crashes: bool,
+    acted: bool,
 }
 
 /// Calls `each` with every event, in order.
-pub(crate) fn generate(load: &Load, mut each: impl FnMut(EventRef<'_>)) {
-    let mut random = Random(load.seed);
-    let names: Vec<String> = (0..load.keys).map(|key| format!("k{key}")).collect();
-    let cells = load.keys.max(1) as usize;
-    let mut held: Vec<VecDeque<i64>> = vec![VecDeque::from([0]); cells];
-    let mut queue = BinaryHeap::new();
-    let mut open: Vec<Option<Operation>> = (0..load.clients).map(|_| None).collect();
-    let mut late: Vec<Operation> = Vec::new();
-    for client in 0..load.clients {
-        queue.push(Reverse((random.below(100_000), Step::Invoke, client)));
-    }
-    let (mut begun, mut next_value, mut next_process) = (0, 1, load.clients);
-    let mut processes: Vec<u64> = (0..load.clients).collect();
-    let mut stale_due = load.stale;
-    while let Some(Reverse((time, step, client))) = queue.pop() {
-        let at = client as usize;
+pub(crate) fn generate(load: &Load, each: impl FnMut(EventRef<'_>)) {
+    let mut play = Play::new(load, each);
+    while let Some(Reverse((time, step, client))) = play.queue.pop() {
         match step {
-            Step::Invoke if begun == load.operations => {}
-            Step::Invoke => {
-                begun += 1;
-                let key = random.below(load.keys.max(1));
-                let mut value = || {
-                    if load.values > 0 {
-                        return random.below(load.values) as i64;
-                    }
-                    next_value += 1;
-                    next_value - 1
-                };
-                let (one, other) = (value(), if load.values > 0 { value() } else { 0 });
-                let dice = random.below(100);
-                let what = if dice < load.cas_percent {
-                    // With values of their own, clients expect what they could have read just now.
-                    let from = if load.values > 0 { other } else { held[key as usize][0] };
-                    What::Cas(from, one)
-                } else if dice < load.cas_percent + (100 - load.cas_percent) / 2 {
-                    What::Write(one)
-                } else {
-                    What::Read(0)
-                };
-                let crashes =
-                    !matches!(what, What::Read(_)) && random.below(1000) < load.crashed_permille;
-                let process = processes[at];
-                let operation = Operation { process, client, key, what, refused: false, crashes };
-                each(event(&operation, EventKind::Invoke, time, &names, load));
-                open[at] = Some(operation);
-                let acts = 25_000 + random.below(50_000);
-                queue.push(Reverse((time + acts, Step::Act, client)));
-                queue.push(Reverse((
-                    time + acts + 25_000 + random.below(50_000),
-                    Step::Complete,
-                    client,
-                )));
-            }
-            Step::Act => {
-                let operation = open[at].as_mut().expect("an open operation");
-                // Of crashed ones half act in time, a tenth late, the others never.
-                let lot = if operation.crashes { random.below(10) } else { 0 };
-                if lot < 5 {
-                    let stale = stale_due && begun >= load.operations / 100 * 97;
-                    stale_due &= !act(&mut held[operation.key as usize], operation, stale);
-                }
-            }
-            Step::Complete => {
-                let operation = open[at].take().expect("an open operation");
-                let kind = match (operation.crashes, operation.refused) {
-                    (true, _) => EventKind::Info,
-                    (false, true) => EventKind::Fail,
-                    (false, false) => EventKind::Ok,
-                };
-                each(event(&operation, kind, time, &names, load));
-                if operation.crashes {
-                    processes[operation.client as usize] = next_process;
-                    next_process += 1;
-                    if random.below(5) == 0 {
-                        late.push(operation);
-                    }
-                }
-                queue.push(Reverse((time + 1 + random.below(10_000), Step::Invoke, client)));
+            Step::Invoke if play.begun == load.operations => {}
+            Step::Invoke => play.invoke(time, client),
+            Step::Act => play.act(client),
+            Step::Complete => play.complete(time, client),
+        }
+        if !play.late.is_empty() && play.random.below(1000) == 0 {
+            play.act_late();
+        }
+    }
+}
+
+struct Play<'a, F> {
+    load: &'a Load,
+    each: F,
+    random: Random,
+    names: Vec<String>,
+    /// By key: the value, and those before it.
+    held: Vec<VecDeque<i64>>,
+    queue: BinaryHeap<Reverse<(u64, Step, u64)>>,
+    /// By client.
+    open: Vec<Option<Operation>>,
+    processes: Vec<u64>,
+    /// Operations that nobody waits for, and that may act yet.
+    late: Vec<Operation>,
+    begun: u64,
+    next_value: i64,
+    next_process: u64,
+    stale_due: bool,
+}
+
+impl<'a, F: FnMut(EventRef<'_>)> Play<'a, F> {
+    fn new(load: &'a Load, each: F) -> Self {
+        let mut random = Random(load.seed);
+        let mut queue = BinaryHeap::new();
+        for client in 0..load.clients {
+            queue.push(Reverse((random.below(100_000), Step::Invoke, client)));
+        }
+        Self {
+            load,
+            each,
+            random,
+            names: (0..load.keys).map(|key| format!("k{key}")).collect(),
+            held: vec![VecDeque::from([0]); load.keys.max(1) as usize],
+            queue,
+            open: (0..load.clients).map(|_| None).collect(),
+            processes: (0..load.clients).collect(),
+            late: Vec::new(),
+            begun: 0,
+            next_value: 1,
+            next_process: load.clients,
+            stale_due: load.stale,
+        }
+    }
+
+    fn value(&mut self) -> i64 {
+        if self.load.values > 0 {
+            return self.random.below(self.load.values).cast_signed();
+        }
+        self.next_value += 1;
+        self.next_value - 1
+    }
+
+    fn what(&mut self, key: u64) -> What {
+        let one = self.value();
+        // With values of their own, clients expect what they could have read just now.
+        let expected = if self.load.values > 0 { self.value() } else { self.held[key as usize][0] };
+        let dice = self.random.below(100);
+        if dice < self.load.cas_percent {
+            What::Cas(expected, one)
+        } else if dice < self.load.cas_percent + (100 - self.load.cas_percent) / 2 {
+            What::Write(one)
+        } else {
+            What::Read(0)
+        }
+    }
+
+    fn invoke(&mut self, time: u64, client: u64) {
+        self.begun += 1;
+        let key = self.random.below(self.load.keys.max(1));
+        let what = self.what(key);
+        let update = !matches!(what, What::Read(_));
+        let crashes = update && self.random.below(1000) < self.load.crashed_permille;
+        let process = self.processes[client as usize];
+        let operation =
+            Operation { process, client, key, what, refused: false, crashes, acted: false };
+        (self.each)(event(&operation, EventKind::Invoke, time, &self.names, self.load));
+        self.open[client as usize] = Some(operation);
+        let acts = time + 25_000 + self.random.below(50_000);
+        let completes = acts + 25_000 + self.random.below(50_000);
+        self.queue.push(Reverse((acts, Step::Act, client)));
+        self.queue.push(Reverse((completes, Step::Complete, client)));
+    }
+
+    fn act(&mut self, client: u64) {
+        let operation = self.open[client as usize].as_mut().expect("an open operation");
+        // Of crashed ones half act in time, some late, the others never.
+        if operation.crashes && self.random.below(10) >= 5 {
+            return;
+        }
+        let stale = self.stale_due && self.begun >= self.load.operations / 100 * 97;
+        self.stale_due &= !act(&mut self.held[operation.key as usize], operation, stale);
+    }
+
+    fn act_late(&mut self) {
+        if let Some(mut operation) = self.late.pop() {
+            act(&mut self.held[operation.key as usize], &mut operation, false);
+        }
+    }
+
+    fn complete(&mut self, time: u64, client: u64) {
+        let operation = self.open[client as usize].take().expect("an open operation");
+        let kind = match (operation.crashes, operation.refused) {
+            (true, _) => EventKind::Info,
+            (false, true) => EventKind::Fail,
+            (false, false) => EventKind::Ok,
+        };
+        (self.each)(event(&operation, kind, time, &self.names, self.load));
+        if operation.crashes {
+            self.processes[operation.client as usize] = self.next_process;
+            self.next_process += 1;
+            if !operation.acted && self.random.below(5) == 0 {
+                self.late.push(operation);
             }
         }
-        if !late.is_empty() && random.below(1000) == 0 {
-            late.pop();
-        }
+        self.queue.push(Reverse((time + 1 + self.random.below(10_000), Step::Invoke, client)));
     }
 }
 
 /// Takes effect. True if it answered what it must not.
 fn act(held: &mut VecDeque<i64>, operation: &mut Operation, stale: bool) -> bool {
+    operation.acted = true;
     match &mut operation.what {
         What::Read(answer) => {
             let old = held[held.len() - 1];

@@ -144,7 +144,7 @@ fn invoke(growth: &Growth, random: &mut Random, number: u64, process: u64) -> Op
     let value = match growth.model {
         _ if reads => Value::Nil,
         ModelKind::KeyValue => Value::from(format!("x {process} {number} y").as_str()),
-        _ => Value::Int(number as i64),
+        _ => Value::Int(number.cast_signed()),
     };
     let puts = random.below(1000) < growth.puts_permille && !reads;
     let crashes = random.below(1000) < growth.crashed_permille && !reads;

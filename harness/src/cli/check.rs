@@ -69,7 +69,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = EngineName::Auto, value_name = "ENGINE")]
     #[arg(help_heading = "Meaning")]
     engine: EngineName,
-    /// Time for each file, such as 90s or 5m; then the verdict is unknown
+    /// Time for each check of a file, such as 90s or 5m; then the verdict is unknown
     #[arg(long, value_parser = quantity::time, default_value = "60s", value_name = "TIME")]
     #[arg(help_heading = "Limits")]
     time_limit: Duration,

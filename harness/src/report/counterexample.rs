@@ -131,6 +131,9 @@ fn legend(out: &mut Markup, layout: &Layout<'_>) {
     if !layout.steps.is_empty() {
         out.raw("<span><span class=\"number\">1</span> moments at which the operations could have acted, in order</span>");
     }
+    if layout.width > layout::PICTURE_WIDTH {
+        out.raw("<span>Wider than the page: the picture can be scrolled sideways.</span>");
+    }
     if layout.axis.timed {
         let text = if layout.axis.breaks.is_empty() {
             "Time is to scale, but wider where labels need room."

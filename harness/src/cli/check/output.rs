@@ -109,9 +109,10 @@ fn about_transactions(report: &TransactionReport, verbose: bool) -> Vec<String> 
             }
         }
         let more = found.examples.len() - shown;
-        if more > 0 || found.more {
-            let more = if found.more { format!("{more} or more") } else { more.to_string() };
-            lines.push(format!("  {}: {more} further examples", found.anomaly));
+        match (more, found.more) {
+            (0, false) => {}
+            (0, true) => lines.push(format!("  {}: there may be more of it", found.anomaly)),
+            (more, _) => lines.push(format!("  {}: and {more} more at least", found.anomaly)),
         }
     }
     if !report.weakest_ruled_out.is_empty() && (verbose || report.validity == Validity::Invalid) {

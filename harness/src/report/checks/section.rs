@@ -58,10 +58,10 @@ fn verdict(out: &mut Markup, file: &CheckedFile, check: &Checked, found: &Found)
         Found::Property(_) => "Property violated",
         Found::Transactions(_) => "Consistency violated",
     });
-    out.raw("</strong> ").element("code", "", check.asked.name()).raw(", decided by ");
+    out.raw("</strong> ").element("code", "", check.asked.name()).raw(". Decided by: ");
     out.text(&found.decided_by());
     out.text(&format!(
-        " in {}; {}, {} of unknown outcome",
+        ", in {}; {}, {} of unknown outcome",
         table::time(check.seconds),
         units::counted(file.operations as u64, "operation"),
         units::count(file.crashed as u64)
