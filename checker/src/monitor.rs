@@ -28,18 +28,18 @@
 //!
 //! | model | watched by |
 //! |---|---|
-//! | register, compare-and-set register | the machine of [`crate::decide::cell`], as long as no value comes again that may still be seen |
-//! | append-list | the machine of [`crate::decide::append_list`], as long as no element comes again |
-//! | grow-only set | the machine of [`crate::decide::grow_set`] |
+//! | register, compare-and-set register | the machine of its decider, as long as no value comes again that may still be seen |
+//! | append-list | the machine of its decider, as long as no element comes again |
+//! | grow-only set | the machine of its decider |
 //! | set by element | each element by itself, by the sweep |
-//! | all others, and the first two where a value comes again soon | the sweep ([`crate::frontier::online`]) |
+//! | all others, and the first two where a value comes again soon | the general sweep, gone on with at each event |
 //!
 //! Where a value comes again late, the sweep cannot begin any more, as the first events are gone: the object is not
 //! decided, and the conclusion says why. Nor is it where an update says only at its completion what it did.
 //!
 //! # What it remembers
 //!
-//! Of a register, what [`crate::decide::cell`] says under *Forgetting*: values that an operation which is still open, or of
+//! Of a register, the values that an operation which is still open, or of
 //! unknown outcome, could still see. Of a list or set its elements, and what orders them. Of all else the ways in which
 //! things can stand, the events since the oldest invocation that is open, and the model's tables of values and states.
 //! An operation that never completes and is never said to be unknown holds on to everything since its invocation, as

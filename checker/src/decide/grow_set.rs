@@ -156,8 +156,9 @@ struct Again {
 /// A read of the chain.
 #[derive(Debug, Clone, Copy)]
 struct Link {
-    /// Who read it first.
+    /// Who read it first, and when that was over.
     reader: u32,
+    ret: u32,
     /// Size of the next larger one.
     next: u32,
     /// How many elements in order of completion it has without a gap, so far as that was looked at.
@@ -169,7 +170,7 @@ struct Link {
 
 impl Link {
     const EMPTY: Self =
-        Self { reader: NONE, next: NONE, reach: 0, latest_call: 0, latest_op: NONE };
+        Self { reader: NONE, ret: NEVER, next: NONE, reach: 0, latest_call: 0, latest_op: NONE };
 }
 
 /// A read that completed, larger than those before.
@@ -307,8 +308,8 @@ impl Monitor {
         }
     }
 
-    /// An element of this level was first added later than it seemed: what the reads that have it lack must not have been
-    /// added before that.
+    /// An element of this level was first added later than it seemed: no read that has it may have been over before that,
+    /// and what those reads lack must not have been added before that.
     fn begin_later(&mut self, level: u32, call: u32, op: u32) -> Result<(), (Rule, Vec<u32>)> {
         let mut size = level;
         while size != NONE {
@@ -316,7 +317,10 @@ impl Monitor {
             if call >= link.latest_call {
                 (link.latest_call, link.latest_op) = (call, op);
             }
-            let Link { reader, next, latest_call, latest_op, .. } = *link;
+            let Link { reader, ret, next, latest_call, latest_op, .. } = *link;
+            if ret < call {
+                return Err((Rule::FromNowhere, vec![reader, op]));
+            }
             let lacked = self.lacked(size);
             if lacked.ret < latest_call {
                 return Err((Rule::Rank, vec![reader, lacked.ret_op, latest_op]));
@@ -376,7 +380,7 @@ impl Monitor {
     /// Makes a read part of the chain, its level taken from that of the next larger one.
     fn link(&mut self, read: Read, list: &[u32], place: Place) {
         let Place { size, below } = place;
-        let mut link = Link { reader: read.op, ..self.chain[below as usize] };
+        let mut link = Link { reader: read.op, ret: read.ret, ..self.chain[below as usize] };
         let splits = link.next == NONE || !self.breaks(Sabotage::NoSplit);
         for element in list {
             let mark = &mut self.marks[*element as usize];

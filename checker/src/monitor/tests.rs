@@ -311,3 +311,26 @@ fn every_model_is_watched_as_it_is_checked() {
         compare_model(model, 1, rounds.unwrap_or(500), 14);
     }
 }
+
+/// The adding that a read saw fails, and the only other one began after the read.
+#[test]
+fn an_adding_that_fails_leaves_the_next_one() {
+    use EventKind::{Fail, Invoke, Ok as Done};
+    let list = |items: &[i64]| Value::List(items.iter().copied().map(Value::Int).collect());
+    let told = [
+        (2, Invoke, "add", Value::Int(1)),
+        (3, Invoke, "read", Value::Nil),
+        (3, Done, "read", list(&[1])),
+        (3, Invoke, "add", Value::Int(1)),
+        (3, Done, "add", Value::Int(1)),
+        (2, Fail, "add", Value::Int(1)),
+    ];
+    let mut monitor = Monitor::new(ModelKind::Set, MonitorOptions::default());
+    let mut tell = |(process, kind, f, value)| {
+        let (process, time, key, node, error) = (ProcessId(process), None, None, None, None);
+        let event = EventRef { time, process, kind, f, key, value, node, error };
+        monitor.push(&event).unwrap().map(|violation| violation.event)
+    };
+    let seen: Vec<Option<u64>> = told.into_iter().map(&mut tell).collect();
+    assert_eq!(seen, [None, None, None, None, None, Some(5)]);
+}
