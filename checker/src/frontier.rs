@@ -83,6 +83,7 @@
 mod antichain;
 mod bits;
 mod meter;
+pub(crate) mod online;
 mod outlook;
 mod plan;
 mod sabotage;
@@ -113,6 +114,9 @@ const SLACK_FIRST: u32 = 1;
 
 /// How many times more there may be of both in the next attempt.
 const WIDTH_FACTOR: usize = 4;
+
+/// Configurations kept where operations of unknown outcome are never used up and there may be no end of states.
+const WIDTH_LAVISH: usize = 128;
 
 /// What a sweep found.
 #[derive(Debug)]
@@ -285,7 +289,8 @@ fn decide_by<O: Object>(
     }
 }
 
-/// Where everything ends even if operations of unknown outcome may take effect as often as one likes.
+/// Where everything ends even if operations of unknown outcome may take effect as often as one likes, if that can be found
+/// out with little effort.
 fn refute<O: Object>(
     object: &mut O,
     plan: &Plan,
@@ -293,10 +298,13 @@ fn refute<O: Object>(
     meter: &mut Meter<'_, '_>,
     findings: &mut Findings,
 ) -> Option<Impasse> {
-    let effort = Effort { lavish: true, ..Effort::FULL };
+    // Where there is no end of states (a counter that goes up and up), this would not end either.
+    let finite = object.recurrence() == Recurrence::ByMakers;
+    let width_max = if finite { usize::MAX } else { WIDTH_LAVISH };
+    let effort = Effort { lavish: true, width_max, ..Effort::FULL };
     match sweep(object, plan, order, effort, meter, findings) {
-        End::Stuck { impasse, .. } => Some(Impasse { exact: false, ..impasse }),
-        End::Through(_) | End::Stopped(_) => None,
+        End::Stuck { impasse, complete: true } => Some(Impasse { exact: false, ..impasse }),
+        End::Stuck { complete: false, .. } | End::Through(_) | End::Stopped(_) => None,
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) use compact::{Ending, NONE, Record};
 pub use error::HistoryError;
 pub use event_ref::EventRef;
 pub use op::{Op, OutcomeRef};
+pub(crate) use operation::echoes;
 pub use operation::{OpId, Operation, Outcome};
 
 use std::fmt;

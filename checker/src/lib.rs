@@ -134,7 +134,6 @@ pub mod check;
 pub mod counterexample;
 pub mod custom;
 mod decide;
-#[expect(dead_code, reason = "the checks do not use it yet")]
 mod frontier;
 pub mod history;
 mod model;

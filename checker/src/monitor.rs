@@ -24,14 +24,34 @@
 //! # Ok::<(), rashomon_checker::monitor::MonitorError>(())
 //! ```
 //!
+//! # Who watches what
+//!
+//! | model | watched by |
+//! |---|---|
+//! | register, compare-and-set register | the machine of its decider, as long as no value comes again that may still be seen |
+//! | append-list | the machine of its decider, as long as no element comes again |
+//! | grow-only set | the machine of its decider |
+//! | set by element | each element by itself, by the sweep |
+//! | all others, and the first two where a value comes again soon | the general sweep, gone on with at each event |
+//!
+//! Where a value comes again late, the sweep cannot begin any more, as the first events are gone: the object is not
+//! decided, and the conclusion says why. Nor is it where an update says only at its completion what it did.
+//!
 //! # What it remembers
 //!
-//! Of a register, what [`crate::decide::cell`] says under *Forgetting*: values that an operation which is still open, or of
-//! unknown outcome, could still see. An operation that never completes and is never said to be unknown holds on to
-//! everything since its invocation, as its answer may be anything that was true since then.
+//! Of a register, the values that an operation which is still open, or of
+//! unknown outcome, could still see. Of a list or set its elements, and what orders them. Of all else the ways in which
+//! things can stand, the events since the oldest invocation that is open, and the model's tables of values and states.
+//! An operation that never completes and is never said to be unknown holds on to everything since its invocation, as
+//! its answer may be anything that was true since then.
 
 mod book;
+mod elements;
+mod generic;
+mod lists;
+mod past;
 mod register;
+mod watch;
 
 use std::fmt;
 
@@ -40,18 +60,52 @@ use rustc_hash::FxHashMap;
 use crate::Value;
 use crate::check::{ModelKind, Validity};
 use crate::decide::Rule;
-use crate::history::{EventKind, EventRef, HistoryError, OpId};
+use crate::history::{EventKind, EventRef, HistoryError, OpId, echoes};
+use crate::model::append_list::AppendList;
+use crate::model::cas_register::CasRegister;
+use crate::model::counter::Counter;
+use crate::model::fenced_mutex::FencedMutex;
+use crate::model::fifo_queue::FifoQueue;
+use crate::model::key_value::KeyValue;
+use crate::model::multi_register::MultiRegister;
+use crate::model::mutex::Mutex;
+use crate::model::owned_mutex::OwnedMutex;
+use crate::model::priority_queue::PriorityQueue;
+use crate::model::stack::Stack;
+use crate::model::versioned_register::VersionedRegister;
+use crate::model::{Misfit, register as plain_register};
 
 use book::{Book, Entry};
-use register::{Invoked, Register};
+use elements::Elements;
+use generic::Generic;
+use lists::Growing;
+use past::Past;
+use register::Register;
+use watch::{Alarm, End, Halt, Watch};
 
 /// How the object starts, and what answers mean: as in [`crate::check::CheckOptions`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct MonitorOptions {
     /// The initial value of (cas-)registers, where not nil.
     pub initial: Option<Value>,
     /// Whether a completed read of nil says nothing.
     pub nil_reads_unknown: bool,
+    /// A failed compare-and-set that names no error was *observed* to fail: the value differed.
+    pub failed_cas_observed: bool,
+    /// Bytes that the search among what is open may hold for one object; one that would pass them is not decided.
+    pub memory_bytes_max: usize,
+}
+
+impl Default for MonitorOptions {
+    /// Nil, what is answered is meant, failures are not observed, and 256 MiB.
+    fn default() -> Self {
+        Self {
+            initial: None,
+            nil_reads_unknown: false,
+            failed_cas_observed: false,
+            memory_bytes_max: 256 << 20,
+        }
+    }
 }
 
 /// Watches one history.
@@ -71,16 +125,30 @@ pub struct Monitor {
 struct Object {
     name: Option<String>,
     state: State,
+    /// Open operations that may still tell what they do.
+    unsaid: u32,
 }
 
 #[derive(Debug)]
 enum State {
-    Register(Box<Register>),
+    /// By the machine of its data type, while that can; and what another one would have to be told.
+    Special(Box<dyn Watch>, Past),
+    /// By the last resort.
+    Watched(Box<dyn Watch>),
     /// Not decided, for this reason.
     Undecided(&'static str),
     /// Impossible.
     Violated,
 }
+
+/// Of an operation that was refused.
+const MISFIT: &str = "an operation is none of the model's";
+
+/// Of a model without any watch.
+const NOBODY: &str = "its model is only decided on a whole history";
+
+/// Of an update that was invoked with nil and completed with a value.
+const UNSAID: &str = "what an operation did became known only when it was done";
 
 /// The history has become impossible.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,12 +172,25 @@ pub struct Violation {
 pub enum MonitorError {
     /// The event is none of a history.
     History(HistoryError),
-    /// The operation is none of the model's.
+    /// The model has no such function. The event has left no trace.
     Misfit {
         /// Position of the event.
         event: u64,
         /// The function.
         f: String,
+        /// The model.
+        model: ModelKind,
+    },
+    /// The operation carries a value that its function cannot take or answer. Its object is not decided any more.
+    BadValue {
+        /// Position of the event.
+        event: u64,
+        /// The function.
+        f: String,
+        /// The value.
+        value: Value,
+        /// What it should have been.
+        expected: &'static str,
         /// The model.
         model: ModelKind,
     },
@@ -127,27 +208,6 @@ pub struct Conclusion {
     pub events: u64,
     /// Operations begun.
     pub operations: u64,
-}
-
-/// How an operation ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Ended {
-    Ok(Value),
-    Failed,
-    Unknown,
-}
-
-/// What an object's watch says of an impossible event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Alarm {
-    rule: Rule,
-    ops: Vec<u32>,
-}
-
-/// Why an object's watch cannot go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Giving {
-    Up(&'static str),
 }
 
 impl Monitor {
@@ -172,14 +232,14 @@ impl Monitor {
             return Ok(None);
         }
         let entry = self.book.close(event).map_err(MonitorError::History)?;
-        Ok(self.end(&entry, event))
+        self.end(&entry, event)
     }
 
     /// What is known now. Can be asked at any time.
     pub fn conclusion(&self) -> Conclusion {
         let undecided = self.objects.iter().find_map(|object| match object.state {
             State::Undecided(why) => Some((object, why)),
-            State::Register(_) | State::Violated => None,
+            State::Special(..) | State::Watched(_) | State::Violated => None,
         });
         let validity = match (&self.violation, undecided) {
             (Some(_), _) => Validity::Invalid,
@@ -202,56 +262,140 @@ impl Monitor {
         self.violation.as_ref()
     }
 
-    /// How many things (values, groups of operations) it remembers of all objects.
+    /// How many things (values, events, groups of operations) it remembers of all objects.
     pub fn remembered(&self) -> usize {
         self.objects
             .iter()
             .map(|object| match &object.state {
-                State::Register(register) => register.remembered(),
+                State::Special(watch, past) => watch.remembered() + past.len(),
+                State::Watched(watch) => watch.remembered(),
                 State::Undecided(_) | State::Violated => 0,
             })
             .sum()
     }
 
     fn invoke(&mut self, event: &EventRef<'_>) -> Result<(), MonitorError> {
-        let what = self.interpret(event)?;
-        let object = self.object(event.key);
-        let entry = self.book.open(event, object, what).map_err(MonitorError::History)?;
-        let state = &mut self.objects[object as usize].state;
-        if let State::Register(register) = state
-            && let Err(Giving::Up(why)) = register.invoke(entry.op, entry.call, &entry.what)
-        {
-            *state = State::Undecided(why);
+        let call = self.book.admit(event).map_err(MonitorError::History)?;
+        if !self.model.functions().contains(&event.f) {
+            return Err(self.misfit(event, u64::from(call.at), Misfit::Function));
         }
-        Ok(())
+        // Transactions span their registers, so those are one object.
+        let name = event.key.filter(|_| self.model != ModelKind::MultiRegister);
+        let number = self.object(name);
+        let object = &mut self.objects[number as usize];
+        let told = match &mut object.state {
+            State::Special(watch, past) => {
+                past.invoke(&call);
+                watch.invoke(&call)
+            }
+            State::Watched(watch) => watch.invoke(&call),
+            State::Undecided(_) | State::Violated => Ok(()),
+        };
+        let at = u64::from(call.at);
+        let unsaid = echoes(event.f) && event.value.is_nil();
+        object.unsaid += u32::from(unsaid);
+        self.book.open(number, call);
+        match told {
+            // No invocation is impossible.
+            Ok(()) | Err(Halt::Alarm(_)) => Ok(()),
+            Err(Halt::Misfit(misfit)) => {
+                let object = &mut self.objects[number as usize];
+                object.state = State::Undecided(if unsaid { UNSAID } else { MISFIT });
+                if unsaid { Ok(()) } else { Err(self.misfit(event, at, misfit)) }
+            }
+            Err(Halt::Up(why)) => {
+                if self.go_on(number, why).is_err() {
+                    self.objects[number as usize].give_up(why);
+                }
+                Ok(())
+            }
+        }
     }
 
-    fn end(&mut self, entry: &Entry, event: &EventRef<'_>) -> Option<Violation> {
+    fn end(
+        &mut self,
+        entry: &Entry,
+        event: &EventRef<'_>,
+    ) -> Result<Option<Violation>, MonitorError> {
+        let (at, oldest) = (self.book.position(), self.book.oldest());
+        let Entry { object: number, call } = entry;
+        let object = &mut self.objects[*number as usize];
+        let (kind, value) = (event.kind, event.value.clone());
+        let end = End { at, kind, value, named_error: event.error.is_some() };
+        let unsaid = echoes(&call.f) && call.input.is_nil();
+        object.unsaid -= u32::from(unsaid);
+        if unsaid && kind == EventKind::Ok && !end.value.is_nil() {
+            object.give_up(UNSAID);
+        }
+        let told = match &mut object.state {
+            State::Special(watch, past) => {
+                past.end(call, &end);
+                watch.end(call, &end, oldest)
+            }
+            State::Watched(watch) => watch.end(call, &end, oldest),
+            State::Undecided(_) | State::Violated => Ok(()),
+        };
+        let told = match told {
+            Err(Halt::Up(why)) => self.go_on(*number, why),
+            told => told,
+        };
+        match told {
+            Ok(()) | Err(Halt::Up(_)) => Ok(None),
+            Err(Halt::Alarm(alarm)) => Ok(self.raise(entry, at, alarm)),
+            Err(Halt::Misfit(misfit)) => {
+                self.objects[*number as usize].give_up(MISFIT);
+                Err(self.misfit(event, u64::from(at), misfit))
+            }
+        }
+    }
+
+    fn raise(&mut self, entry: &Entry, at: u32, Alarm { rule, ops }: Alarm) -> Option<Violation> {
         let object = &mut self.objects[entry.object as usize];
-        let State::Register(register) = &mut object.state else { return None };
-        let unknown = event.value.is_nil() && self.options.nil_reads_unknown;
-        let ended = match event.kind {
-            EventKind::Fail => Ended::Failed,
-            EventKind::Ok if unknown && entry.what == Invoked::Read => Ended::Failed,
-            EventKind::Ok => Ended::Ok(event.value.clone()),
-            EventKind::Info | EventKind::Invoke => Ended::Unknown,
-        };
-        let ret = self.book.position();
-        let alarm = register.end(entry.op, (entry.call, ret), &entry.what, &ended).err();
-        let Some(Alarm { rule, ops }) = alarm else {
-            register.tidy(self.book.oldest());
+        if object.unsaid > 0 {
+            object.give_up(UNSAID);
             return None;
-        };
+        }
         object.state = State::Violated;
         let violation = Violation {
-            event: u64::from(ret),
-            op: OpId(entry.op as usize),
+            event: u64::from(at),
+            op: OpId(entry.call.op as usize),
             key: object.name.clone(),
             ops: ops.into_iter().map(|op| OpId(op as usize)).collect(),
             rule,
         };
         self.violation.get_or_insert_with(|| violation.clone());
         Some(violation)
+    }
+
+    /// An object's own watch gave up: the last resort takes over, if all can be told to it.
+    fn go_on(&mut self, number: u32, why: &'static str) -> Result<(), Halt> {
+        let general = self.general();
+        let object = &mut self.objects[number as usize];
+        let next = match (&object.state, general) {
+            (State::Special(_, past), Some(mut watch)) => match past.tell(&mut *watch) {
+                Ok(true) => Ok(State::Watched(watch)),
+                Ok(false) => Ok(State::Undecided(why)),
+                Err(Halt::Up(why)) => Ok(State::Undecided(why)),
+                Err(halt) => Err(halt),
+            },
+            _ => Ok(State::Undecided(why)),
+        };
+        object.state = next?;
+        Ok(())
+    }
+
+    fn misfit(&self, event: &EventRef<'_>, at: u64, misfit: Misfit) -> MonitorError {
+        let (f, model) = (event.f.to_owned(), self.model);
+        match misfit {
+            Misfit::Function => MonitorError::Misfit { event: at, f, model },
+            Misfit::Argument { expected } => {
+                let value = event.value.clone();
+                MonitorError::BadValue { event: at, f, value, expected, model }
+            }
+            Misfit::Answer { expected, value } => {
+                MonitorError::BadValue { event: at, f, value, expected, model }
+            }
+        }
     }
 
     /// The number of the object of this name.
@@ -267,32 +411,68 @@ impl Monitor {
                 None => self.unnamed = Some(number),
             }
             let state = self.new_state();
-            self.objects.push(Object { name: name.map(str::to_owned), state });
+            self.objects.push(Object { name: name.map(str::to_owned), state, unsaid: 0 });
             number
         })
     }
 
     fn new_state(&self) -> State {
-        match self.model {
-            ModelKind::Register | ModelKind::CasRegister => {
-                let initial = self.options.initial.clone().unwrap_or_default();
-                State::Register(Box::new(Register::new(&initial)))
+        let unknown = self.options.nil_reads_unknown;
+        let initial = self.options.initial.clone().unwrap_or_default();
+        let special: Box<dyn Watch> = match self.model {
+            ModelKind::Register => Box::new(Register::new(&initial, false, unknown)),
+            ModelKind::CasRegister if !self.options.failed_cas_observed => {
+                Box::new(Register::new(&initial, true, unknown))
             }
-            _ => State::Undecided("its model is only decided on a whole history"),
+            ModelKind::AppendList => Box::new(Growing::list(unknown)),
+            ModelKind::Set => Box::new(Growing::set(unknown)),
+            ModelKind::ElementSet => Box::new(Elements::new(self.options.memory_bytes_max)),
+            _ => return self.general().map_or(State::Undecided(NOBODY), State::Watched),
+        };
+        // The last resort of some models is their first.
+        match self.model {
+            ModelKind::Set | ModelKind::ElementSet => State::Watched(special),
+            _ => State::Special(special, Past::default()),
         }
     }
 
-    fn interpret(&self, event: &EventRef<'_>) -> Result<Invoked, MonitorError> {
-        let cas = self.model == ModelKind::CasRegister;
-        match (event.f, event.value.as_list()) {
-            ("read", _) => Ok(Invoked::Read),
-            ("write", _) => Ok(Invoked::Write(event.value.clone())),
-            ("cas", Some([from, to])) if cas => Ok(Invoked::Cas(from.clone(), to.clone())),
-            _ => Err(MonitorError::Misfit {
-                event: u64::from(self.book.position()),
-                f: event.f.to_owned(),
-                model: self.model,
-            }),
+    /// The last resort, where there is one beside the model's own watch.
+    fn general(&self) -> Option<Box<dyn Watch>> {
+        let (unknown, bytes) = (self.options.nil_reads_unknown, self.options.memory_bytes_max);
+        let failures = self.options.failed_cas_observed;
+        let initial = self.options.initial.clone().unwrap_or_default();
+        Some(match self.model {
+            ModelKind::Register => {
+                Box::new(Generic::new(plain_register::Register::new(&initial, unknown), bytes))
+            }
+            ModelKind::CasRegister => {
+                Box::new(Generic::new(CasRegister::new(&initial, unknown, failures), bytes))
+            }
+            ModelKind::KeyValue => Box::new(Generic::new(KeyValue::new(unknown), bytes)),
+            ModelKind::AppendList => Box::new(Generic::new(AppendList::new(unknown), bytes)),
+            ModelKind::Mutex => Box::new(Generic::new(Mutex, bytes)),
+            ModelKind::MultiRegister => {
+                Box::new(Generic::new(MultiRegister::new(&initial, unknown), bytes))
+            }
+            ModelKind::FifoQueue => Box::new(Generic::new(FifoQueue::new(), bytes)),
+            ModelKind::Stack => Box::new(Generic::new(Stack::new(), bytes)),
+            ModelKind::PriorityQueue => Box::new(Generic::new(PriorityQueue::new(), bytes)),
+            ModelKind::OwnedMutex => Box::new(Generic::new(OwnedMutex::new(), bytes)),
+            ModelKind::FencedMutex => Box::new(Generic::new(FencedMutex::new(), bytes)),
+            ModelKind::Counter => Box::new(Generic::new(Counter::new(&initial, unknown), bytes)),
+            ModelKind::VersionedRegister => {
+                Box::new(Generic::new(VersionedRegister::new(unknown), bytes))
+            }
+            ModelKind::Set | ModelKind::ElementSet => return None,
+        })
+    }
+}
+
+impl Object {
+    /// What is known to be impossible stays so.
+    fn give_up(&mut self, why: &'static str) {
+        if !matches!(self.state, State::Violated) {
+            self.state = State::Undecided(why);
         }
     }
 }
@@ -310,8 +490,12 @@ impl fmt::Display for MonitorError {
             Self::History(error) => error.fmt(out),
             Self::Misfit { event, f, model } => write!(
                 out,
-                "event {event}: model {model} has no function `{f}` with such a value; it has {}",
+                "event {event}: model {model} has no function `{f}`; it has {}",
                 model.functions().join(", ")
+            ),
+            Self::BadValue { event, f, value, expected, model } => write!(
+                out,
+                "event {event}: `{f}` with value {value} does not fit model {model}: expected {expected}"
             ),
         }
     }

@@ -192,6 +192,14 @@ impl Monitor {
         }
     }
 
+    /// What began to be appended was not. False if somebody read it.
+    pub(crate) fn append_failed(&mut self, element: u32) -> bool {
+        let Some(append) = self.appends.get_mut(element as usize) else { return true };
+        let unread = append.position == NONE;
+        *append = Append::ABSENT;
+        unread
+    }
+
     /// A read answers these elements.
     pub(crate) fn read_completed(&mut self, read: Read, list: &[u32]) -> Result<(), Refutation> {
         let shared = self.spine.len().min(list.len());
@@ -206,7 +214,6 @@ impl Monitor {
     }
 
     /// No open read was invoked before `call`: drops what only such a read could ask for.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for histories that are not held as a whole"))]
     pub(crate) fn forget(&mut self, call: u32) {
         while self.bounds.get(1).is_some_and(|bound| bound.ret < call) {
             self.bounds.pop_front();

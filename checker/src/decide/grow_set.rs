@@ -52,6 +52,8 @@
 //! That answers must form a chain is what lattice agreement asks of its outputs (Attiya, Herlihy and Rachman, 1995). The
 //! ranks are those of [`append_list`](super::append_list), with levels that can be split later.
 
+use rustc_hash::FxHashMap;
+
 use super::lists::{Answers, NONE, Read};
 use super::timeline::{Moment, by_rank, moments};
 use super::{Decision, NEVER, Refutation, Rule, Timed};
@@ -112,6 +114,8 @@ pub(crate) struct Monitor {
     /// The reads that were larger than all before them, in order.
     largest: Vec<Larger>,
     reads: u32,
+    /// By element, in order of invocation; the last one may be such that none after it is asked for.
+    again: FxHashMap<u32, Vec<Again>>,
     #[cfg(test)]
     sabotage: Option<Sabotage>,
 }
@@ -130,20 +134,31 @@ struct Adds {
     /// Of the one invoked first.
     call: u32,
     call_op: u32,
+    /// Whether that one is still open.
+    may_fail: bool,
     /// Of the one completed first.
     ret: u32,
     ret_op: u32,
 }
 
 impl Adds {
-    const ABSENT: Self = Self { call: 0, call_op: NONE, ret: NEVER, ret_op: NONE };
+    const ABSENT: Self = Self { call: 0, call_op: NONE, may_fail: false, ret: NEVER, ret_op: NONE };
+}
+
+/// An adding of an element that began while the one invoked first could still fail.
+#[derive(Debug, Clone, Copy)]
+struct Again {
+    op: u32,
+    call: u32,
+    may_fail: bool,
 }
 
 /// A read of the chain.
 #[derive(Debug, Clone, Copy)]
 struct Link {
-    /// Who read it first.
+    /// Who read it first, and when that was over.
     reader: u32,
+    ret: u32,
     /// Size of the next larger one.
     next: u32,
     /// How many elements in order of completion it has without a gap, so far as that was looked at.
@@ -155,7 +170,7 @@ struct Link {
 
 impl Link {
     const EMPTY: Self =
-        Self { reader: NONE, next: NONE, reach: 0, latest_call: 0, latest_op: NONE };
+        Self { reader: NONE, ret: NEVER, next: NONE, reach: 0, latest_call: 0, latest_op: NONE };
 }
 
 /// A read that completed, larger than those before.
@@ -197,6 +212,8 @@ enum Sabotage {
     StaleReach,
     /// An element may be read before anybody adds it, if it is added later.
     FromNowhere,
+    /// The next adding of an element whose first one failed is as good as that.
+    FailedLeaves,
 }
 
 impl Default for Monitor {
@@ -208,6 +225,7 @@ impl Default for Monitor {
             chain: vec![Link::EMPTY],
             largest: Vec::new(),
             reads: 0,
+            again: FxHashMap::default(),
             #[cfg(test)]
             sabotage: None,
         }
@@ -222,19 +240,94 @@ impl Monitor {
             self.adds.resize(at + 1, Adds::ABSENT);
             self.marks.resize(at + 1, Mark { level: NONE, read: 0 });
         }
-        if self.adds[at].call_op == NONE {
-            (self.adds[at].call, self.adds[at].call_op) = (call, op);
+        let adds = &mut self.adds[at];
+        if adds.call_op == NONE {
+            (adds.call, adds.call_op, adds.may_fail) = (call, op, true);
+        } else if adds.may_fail {
+            let again = self.again.entry(element).or_default();
+            if again.last().is_none_or(|last| last.may_fail) {
+                again.push(Again { op, call, may_fail: true });
+            }
         }
     }
 
     /// An element that began to be added is.
     pub(crate) fn add_completed(&mut self, element: u32, op: u32, ret: u32) {
+        self.settle(element, op);
         let ignored = self.breaks(Sabotage::OneAdding);
         let Some(adds) = self.adds.get_mut(element as usize) else { return };
         if adds.ret_op == NONE && (adds.call_op == op || !ignored) {
             (adds.ret, adds.ret_op) = (ret, op);
             self.completed.push(element);
         }
+    }
+
+    /// What became of an adding will stay unknown: it may have happened, and will not fail any more.
+    pub(crate) fn add_unknown(&mut self, element: u32, op: u32) {
+        self.settle(element, op);
+    }
+
+    /// An adding that began did not happen. `Err` with the rule that this breaks.
+    pub(crate) fn add_failed(&mut self, element: u32, op: u32) -> Result<(), (Rule, Vec<u32>)> {
+        let Some(adds) = self.adds.get_mut(element as usize) else { return Ok(()) };
+        if adds.call_op != op {
+            if let Some(again) = self.again.get_mut(&element) {
+                again.retain(|other| other.op != op);
+            }
+            return Ok(());
+        }
+        let level = self.marks[element as usize].level;
+        let mut again = self.again.remove(&element).unwrap_or_default();
+        if again.is_empty() {
+            *adds = Adds::ABSENT;
+            return if level == NONE { Ok(()) } else { Err((Rule::FromNowhere, vec![op])) };
+        }
+        let next = again.remove(0);
+        (adds.call, adds.call_op, adds.may_fail) = (next.call, next.op, next.may_fail);
+        if next.may_fail && !again.is_empty() {
+            self.again.insert(element, again);
+        }
+        if level == NONE || self.breaks(Sabotage::FailedLeaves) {
+            return Ok(());
+        }
+        self.begin_later(level, next.call, next.op)
+    }
+
+    /// An adding will not fail any more.
+    fn settle(&mut self, element: u32, op: u32) {
+        let Some(adds) = self.adds.get_mut(element as usize) else { return };
+        if adds.call_op == op {
+            adds.may_fail = false;
+            self.again.remove(&element);
+        } else if let Some(again) = self.again.get_mut(&element) {
+            // Later ones are not asked for any more.
+            if let Some(at) = again.iter().position(|other| other.op == op) {
+                again[at].may_fail = false;
+                again.truncate(at + 1);
+            }
+        }
+    }
+
+    /// An element of this level was first added later than it seemed: no read that has it may have been over before that,
+    /// and what those reads lack must not have been added before that.
+    fn begin_later(&mut self, level: u32, call: u32, op: u32) -> Result<(), (Rule, Vec<u32>)> {
+        let mut size = level;
+        while size != NONE {
+            let link = &mut self.chain[size as usize];
+            if call >= link.latest_call {
+                (link.latest_call, link.latest_op) = (call, op);
+            }
+            let Link { reader, ret, next, latest_call, latest_op, .. } = *link;
+            if ret < call {
+                return Err((Rule::FromNowhere, vec![reader, op]));
+            }
+            let lacked = self.lacked(size);
+            if lacked.ret < latest_call {
+                return Err((Rule::Rank, vec![reader, lacked.ret_op, latest_op]));
+            }
+            size = next;
+        }
+        Ok(())
     }
 
     /// A read answers these elements.
@@ -287,7 +380,7 @@ impl Monitor {
     /// Makes a read part of the chain, its level taken from that of the next larger one.
     fn link(&mut self, read: Read, list: &[u32], place: Place) {
         let Place { size, below } = place;
-        let mut link = Link { reader: read.op, ..self.chain[below as usize] };
+        let mut link = Link { reader: read.op, ret: read.ret, ..self.chain[below as usize] };
         let splits = link.next == NONE || !self.breaks(Sabotage::NoSplit);
         for element in list {
             let mark = &mut self.marks[*element as usize];
@@ -322,16 +415,8 @@ impl Monitor {
 
     /// Nothing that this read lacks may have been added before it, or before something that it has.
     fn check_adds_before(&mut self, read: Read, size: u32) -> Result<(), Refutation> {
-        let mut link = self.chain[size as usize];
-        let lacked = loop {
-            let Some(element) = self.completed.get(link.reach as usize) else { break Adds::ABSENT };
-            let level = self.marks[*element as usize].level;
-            if level > size || self.breaks(Sabotage::StaleReach) {
-                break self.adds[*element as usize];
-            }
-            link.reach += 1;
-        };
-        self.chain[size as usize].reach = link.reach;
+        let lacked = self.lacked(size);
+        let link = self.chain[size as usize];
         if lacked.ret < read.call && !self.breaks(Sabotage::Lost) {
             return Err(read.refute(Rule::Lost, &[lacked.ret_op]));
         }
@@ -339,6 +424,21 @@ impl Monitor {
             return Err(read.refute(Rule::Rank, &[lacked.ret_op, link.latest_op]));
         }
         Ok(())
+    }
+
+    /// The first completed adding of an element that the read of this size lacks.
+    fn lacked(&mut self, size: u32) -> Adds {
+        let mut reach = self.chain[size as usize].reach;
+        let lacked = loop {
+            let Some(element) = self.completed.get(reach as usize) else { break Adds::ABSENT };
+            let level = self.marks[*element as usize].level;
+            if level > size || self.breaks(Sabotage::StaleReach) {
+                break self.adds[*element as usize];
+            }
+            reach += 1;
+        };
+        self.chain[size as usize].reach = reach;
+        lacked
     }
 
     #[cfg(test)]

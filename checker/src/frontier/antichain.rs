@@ -38,7 +38,7 @@ impl<B> Config<B> {
 }
 
 /// What the open completed operations are, by slot.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Roles<B> {
     pub(super) observers: B,
     pub(super) blinds: B,
@@ -135,6 +135,19 @@ impl<B: Bits> Antichain<B> {
         debug_assert_eq!(self.gone, 0, "some were taken out");
         self.heads.clear();
         &mut self.configs
+    }
+
+    /// Becomes what `other` is.
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.clear();
+        self.configs.extend_from_slice(other.configs());
+    }
+
+    /// Keeps the configurations of which `keep` is true.
+    pub(super) fn retain(&mut self, keep: impl FnMut(&Config<B>) -> bool) {
+        debug_assert_eq!(self.gone, 0, "some were taken out");
+        self.configs.retain(keep);
+        self.heads.clear();
     }
 
     /// The set of this configuration alone.

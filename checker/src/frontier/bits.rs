@@ -109,42 +109,50 @@ impl Bits for u64 {
     }
 }
 
-/// A set of any size. Its last word is never zero, so that equal sets have equal words.
+/// A set of any size. The first word is held in place, and the last one of the others is never zero, so that equal sets
+/// have equal words.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Wide(Vec<u64>);
-
-impl Wide {
-    pub(super) fn from_word(word: u64) -> Self {
-        Self(if word == 0 { Vec::new() } else { vec![word] })
-    }
+pub(super) struct Wide {
+    first: u64,
+    more: Vec<u64>,
 }
 
 impl Bits for Wide {
     const SLOTS_MAX: usize = u32::MAX as usize;
 
     fn words(&self) -> usize {
-        self.0.len()
+        1 + self.more.len()
     }
 
     fn word(&self, at: usize) -> u64 {
-        self.0.get(at).copied().unwrap_or(0)
+        match at.checked_sub(1) {
+            None => self.first,
+            Some(at) => self.more.get(at).copied().unwrap_or(0),
+        }
     }
 
     fn put(&mut self, at: usize, word: u64) {
-        if at >= self.0.len() {
+        let Some(at) = at.checked_sub(1) else {
+            self.first = word;
+            return;
+        };
+        if at >= self.more.len() {
             if word == 0 {
                 return;
             }
-            self.0.resize(at + 1, 0);
+            self.more.resize(at + 1, 0);
         }
-        self.0[at] = word;
-        while self.0.last() == Some(&0) {
-            self.0.pop();
+        self.more[at] = word;
+        while self.more.last() == Some(&0) {
+            self.more.pop();
         }
     }
 
     /// A vector of words, and what the allocator adds to it.
     fn heap_bytes(slots: usize) -> usize {
+        if slots <= 64 {
+            return 0;
+        }
         slots.div_ceil(64).next_power_of_two().max(4) * size_of::<u64>() + 16
     }
 }

@@ -1,6 +1,8 @@
 //! The sweep itself: begins and ends of operations in, a set of configurations that is never empty while all is well.
 //! See [`crate::frontier`] for the rules and why they are right.
 
+mod late;
+
 use std::collections::BTreeSet;
 
 use crate::frontier::antichain::{Antichain, Config, Order};
@@ -248,8 +250,10 @@ impl<B: Bits> Frontier<B> {
         let mut thriftiest = used(&self.next);
         while let Some(at) = self.queue.pop() {
             let found = self.next.len() - given;
+            // What is never used up may lead on for ever.
+            let enough = found > 0 || self.effort.lavish;
             if found >= self.effort.width_max
-                || found > 0 && self.seen.len() / SEEN_SHARE >= self.effort.width_max
+                || enough && self.seen.len() / SEEN_SHARE >= self.effort.width_max
             {
                 self.complete = false;
                 return Ok(());

@@ -10,10 +10,18 @@ use crate::history::{self, OpId};
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
 use crate::model::cell::{Cell, object_by_cell};
+use crate::model::counter::Counter;
+use crate::model::element_set::ElementSet;
+use crate::model::fenced_mutex::FencedMutex;
+use crate::model::fifo_queue::FifoQueue;
 use crate::model::key_value::KeyValue;
 use crate::model::multi_register::MultiRegister;
 use crate::model::mutex::Mutex;
+use crate::model::owned_mutex::OwnedMutex;
+use crate::model::priority_queue::PriorityQueue;
 use crate::model::set::Set;
+use crate::model::stack::Stack;
+use crate::model::versioned_register::VersionedRegister;
 use crate::model::{Meaning, Misfit};
 use crate::search;
 use crate::search::Budget;
@@ -336,7 +344,19 @@ fn compare_all(model: ModelKind, seed: u64, rounds: u64, operations: u64) {
             ModelKind::MultiRegister => {
                 compare(MultiRegister::new(&Value::Nil, false), &history, &about)
             }
-            _ => compare(CasRegister::new(&Value::Nil, false, failures), &history, &about),
+            ModelKind::FifoQueue => compare(FifoQueue::new(), &history, &about),
+            ModelKind::Stack => compare(Stack::new(), &history, &about),
+            ModelKind::PriorityQueue => compare(PriorityQueue::new(), &history, &about),
+            ModelKind::ElementSet => compare(ElementSet::new(), &history, &about),
+            ModelKind::OwnedMutex => compare(OwnedMutex::new(), &history, &about),
+            ModelKind::FencedMutex => compare(FencedMutex::new(), &history, &about),
+            ModelKind::Counter => compare(Counter::new(&Value::Nil, false), &history, &about),
+            ModelKind::VersionedRegister => {
+                compare(VersionedRegister::new(false), &history, &about)
+            }
+            ModelKind::Register | ModelKind::CasRegister => {
+                compare(CasRegister::new(&Value::Nil, false, failures), &history, &about)
+            }
         });
     }
     assert!(
@@ -391,4 +411,137 @@ fn the_stop_test_and_the_budget_end_a_sweep() {
     let mut account = budget.account();
     let found = decide(&mut object, &ops, u64::MAX, &mut Meter::new(&mut account, &|| None));
     assert_eq!(found.outcome, Outcome::Stopped(Stop::Memory));
+}
+
+/// What a register is told, in order: an invocation, or what became of it.
+#[derive(Debug, Clone, Copy)]
+enum Told {
+    Invoked(usize),
+    Ended(usize),
+}
+
+/// The completion (or the failure) at which a watch says that things are impossible. Operations in `failed` fail.
+fn watched(ops: &[Timed<Op>], failed: &[bool], sabotage: Option<online::Sabotage>) -> Option<u32> {
+    let (object, key_ops) = object_and_ops(ops);
+    let mut watch = online::Online::new(object, 64 << 20);
+    if let Some(sabotage) = sabotage {
+        watch = watch.with_sabotage(sabotage);
+    }
+    let mut told: Vec<(u32, Told)> = Vec::new();
+    for (number, op) in ops.iter().enumerate() {
+        told.push((2 * op.call, Told::Invoked(number)));
+        // That it is unknown is said soon, late or never.
+        let ret = if op.is_crashed() { op.call + op.call % 5 } else { op.ret };
+        if !op.is_crashed() || op.call % 3 > 0 {
+            told.push((2 * ret + 1, Told::Ended(number)));
+        }
+    }
+    told.sort_unstable_by_key(|(at, _)| *at);
+    for (at, event) in told {
+        let lives = match event {
+            Told::Invoked(number) => {
+                let open = key_ops[number].meaning.open;
+                watch.invoke(number as u32, open).map(|()| true)
+            }
+            Told::Ended(number) if ops[number].is_crashed() => {
+                watch.crash(number as u32).map(|()| true)
+            }
+            Told::Ended(number) => {
+                let completed = key_ops[number].meaning.completed.filter(|_| !failed[number]);
+                watch.complete(number as u32, completed)
+            }
+        };
+        if !lives.unwrap() {
+            return Some(at / 2);
+        }
+    }
+    None
+}
+
+fn random_watched(seed: u64) -> (Vec<Timed<Op>>, Vec<bool>) {
+    let mut random = Random(seed);
+    let count = 4 + random.below(8) as usize;
+    let mix = mix(&mut random, count);
+    let ops = history(&mut random, mix);
+    let failing = [0, 0, 20][random.below(3) as usize];
+    let fails = |op: &Timed<Op>| {
+        let update =
+            matches!(op.op, Op::Write(_)) || matches!(op.op, Op::Cas(from, to) if from != to);
+        update && !op.is_crashed()
+    };
+    let failed = ops.iter().map(|op| fails(op) && random.chance(failing)).collect();
+    (ops, failed)
+}
+
+/// The first end at which brute force says that things are impossible.
+fn first_impossible(ops: &[Timed<Op>], failed: &[bool]) -> Option<u32> {
+    let mut rets: Vec<u32> = ops.iter().map(|op| op.ret).filter(|ret| *ret != NEVER).collect();
+    rets.sort_unstable();
+    rets.into_iter().find(|at| {
+        let gone = |number: usize| failed[number] && ops[number].ret <= *at;
+        let left = (0..ops.len()).filter(|number| !gone(*number)).map(|number| ops[number]);
+        let left: Vec<Timed<Op>> = left.collect();
+        !brute::is_linearizable(&brute::as_known(&left, *at), &0, &step)
+    })
+}
+
+#[test]
+fn what_is_watched_ends_where_brute_force_says() {
+    let rounds = 15_000;
+    let mut valid = 0;
+    for round in 0..rounds {
+        let (ops, failed) = random_watched((1 << 33) + round);
+        let expected = first_impossible(&ops, &failed);
+        valid += u64::from(expected.is_none());
+        let found = watched(&ops, &failed, None);
+        assert_eq!(found, expected, "round {round}: failed {failed:?}\n{}", lines(&ops));
+    }
+    assert!(valid * 10 > rounds * 2 && valid * 10 < rounds * 8, "{valid} of {rounds}");
+}
+
+#[test]
+fn every_broken_rule_of_the_watch_is_caught() {
+    use online::Sabotage::*;
+    for rule in [GuessIsAll, NarrowIsAll, FailedStays, SeesThePast, OpenDoesNothing, CrashedIsVoid]
+    {
+        let caught = (0..20_000).find(|round| {
+            let (ops, failed) = random_watched((1 << 34) + round);
+            watched(&ops, &failed, Some(rule)) != watched(&ops, &failed, None)
+        });
+        assert!(caught.is_some(), "{rule:?} is not caught");
+    }
+}
+
+#[test]
+fn a_counter_that_could_go_up_for_ever_is_decided() {
+    use crate::search::tests::generate::int;
+    let mut events = Vec::new();
+    let mut push = |process, kind, f: &str, value| {
+        let (index, process) = (events.len() as u64, history::ProcessId(process));
+        let (time, key, node, error, f) = (None, None, None, None, f.to_owned());
+        events.push(history::Event { index, time, process, kind, f, key, value, node, error });
+    };
+    for process in 0..40 {
+        push(process, history::EventKind::Invoke, "add", int(1 + process % 3));
+        push(process, history::EventKind::Info, "add", int(1 + process % 3));
+    }
+    for answer in [20, 19] {
+        push(90, history::EventKind::Invoke, "read", Value::Nil);
+        push(90, history::EventKind::Ok, "read", int(answer));
+    }
+    let history = History::from_events(&events).unwrap();
+    let mut object = Counter::new(&Value::Nil, false);
+    let ops: Vec<KeyOp> = history
+        .ops()
+        .map(|op| {
+            let meaning = object.interpret(op).unwrap();
+            let ret = op.ret().unwrap_or(u64::MAX);
+            KeyOp { id: op.id(), call: op.call(), ret, meaning }
+        })
+        .collect();
+    let budget = Budget::new(64 << 20);
+    let mut account = budget.account();
+    let found = decide(&mut object, &ops, u64::MAX, &mut Meter::new(&mut account, &|| None));
+    let Outcome::NotLinearizable(impasse) = found.outcome else { panic!("{found:?}") };
+    assert_eq!(impasse.completion, 83);
 }

@@ -47,6 +47,39 @@ impl Trace {
         at.ok_or(Stop::Memory)
     }
 
+    /// Becomes what `other` is.
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.steps.clone_from(&other.steps);
+        self.kept = other.kept;
+    }
+
+    /// How many steps there are.
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Forgets all but the state in which each way ended.
+    pub(super) fn restart<'a>(
+        &mut self,
+        event: u32,
+        ends: impl Iterator<Item = (&'a mut u32, StateId)>,
+    ) {
+        self.steps.clear();
+        for (end, state) in ends {
+            *end = self.steps.len() as u32;
+            self.steps.push(Step { before: START, op: u32::MAX, event, state });
+        }
+        self.kept = self.steps.len();
+    }
+
+    /// The states that the way to `at` went through from the event `since` on, as far as it is known.
+    pub(super) fn held(&self, at: u32, since: u32) -> impl Iterator<Item = StateId> {
+        let mut over = false;
+        let steps =
+            self.back(at).take_while(move |step| !std::mem::replace(&mut over, step.event < since));
+        steps.map(|step| step.state)
+    }
+
     /// The last step of a configuration.
     pub(super) fn last(&self, at: u32) -> Option<&Step> {
         self.steps.get(at as usize)

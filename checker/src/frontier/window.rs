@@ -46,7 +46,7 @@ pub(super) struct Open {
 }
 
 /// Updates that the model cannot tell apart.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Group {
     class: Option<ClassId>,
     blind: bool,
@@ -217,6 +217,47 @@ impl<B: Bits> Window<B> {
         }
     }
 
+    /// What becomes of the operation of this slot stays unknown. Returns the slot that it has as such.
+    pub(super) fn crash(&mut self, slot: u32) -> Result<u32, Full> {
+        let Open { op, group, class, role, .. } = self.open[slot as usize];
+        debug_assert_ne!(role, Role::Observer, "of which nothing can be learnt");
+        let crashed = self.crashed_slot(op)?;
+        self.stocked += 1;
+        let group = if group == NONE { self.group(class, role) } else { group };
+        self.groups[group as usize].used.push(crashed);
+        self.end(slot);
+        Ok(crashed)
+    }
+
+    /// Becomes what `other` is. What was worked out here is stale, but the room for it is kept.
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        for group in &self.active {
+            if let Some(class) = self.groups[*group as usize].class {
+                self.group_of[class.0 as usize] = NONE;
+            }
+        }
+        self.open.clone_from(&other.open);
+        self.free_open.clone_from(&other.free_open);
+        self.crashed.clone_from(&other.crashed);
+        self.free_crashed.clone_from(&other.free_crashed);
+        self.in_use = other.in_use.clone();
+        self.groups.clone_from(&other.groups);
+        self.free_groups.clone_from(&other.free_groups);
+        self.active.clone_from(&other.active);
+        self.roles = other.roles.clone();
+        self.stocked = other.stocked;
+        for group in &other.active {
+            if let Some(class) = self.groups[*group as usize].class {
+                let at = class.0 as usize;
+                if at >= self.group_of.len() {
+                    self.group_of.resize(at + 1, NONE);
+                }
+                self.group_of[at] = *group;
+            }
+        }
+        self.change();
+    }
+
     /// Whether some operation of unknown outcome has a slot.
     pub(super) fn tracks_crashed(&self) -> bool {
         !self.in_use.is_empty()
@@ -321,13 +362,19 @@ impl<B: Bits> Window<B> {
         if let Some(slot) = members.used.iter().find(|slot| !config.used.has(**slot)) {
             return Ok(Some(Pick::Crashed(*slot)));
         }
-        if members.stock.is_empty() {
-            return Ok(None);
-        }
+        let Some(op) = members.stock.last().copied() else { return Ok(None) };
+        let slot = self.crashed_slot(op)?;
+        let members = &mut self.groups[group as usize];
+        members.stock.pop();
+        members.used.push(slot);
+        Ok(Some(Pick::Crashed(slot)))
+    }
+
+    /// A slot for an operation of unknown outcome.
+    fn crashed_slot(&mut self, op: u32) -> Result<u32, Full> {
         if self.free_crashed.is_empty() && self.crashed.len() == B::SLOTS_MAX {
             return Err(Full);
         }
-        let Some(op) = members.stock.pop() else { return Ok(None) };
         let slot = if let Some(slot) = self.free_crashed.pop() {
             self.crashed[slot as usize] = op;
             slot
@@ -335,9 +382,8 @@ impl<B: Bits> Window<B> {
             self.crashed.push(op);
             self.crashed.len() as u32 - 1
         };
-        members.used.push(slot);
         self.in_use.set(slot);
-        Ok(Some(Pick::Crashed(slot)))
+        Ok(slot)
     }
 
     pub(super) fn moves(&self, facts: usize) -> std::ops::Range<usize> {

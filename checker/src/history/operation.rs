@@ -60,6 +60,6 @@ impl Operation {
 }
 
 /// See [`Operation::echoes`].
-pub(super) fn echoes(f: &str) -> bool {
+pub(crate) fn echoes(f: &str) -> bool {
     matches!(f, "write" | "cas" | "put" | "append" | "add" | "enqueue" | "push" | "insert")
 }

@@ -2,17 +2,14 @@
 
 use std::collections::VecDeque;
 
-use super::register::Invoked;
+use super::watch::Call;
 use crate::history::{Activities, Activity, EventKind, EventRef, HistoryError, NONE};
 
 /// An open operation.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    pub(super) op: u32,
-    pub(super) call: u32,
     pub(super) object: u32,
-    pub(super) f: Box<str>,
-    pub(super) what: Invoked,
+    pub(super) call: Call,
 }
 
 /// Pairs invocations with completions, as [`crate::history::Builder`] does, but keeps only what is open.
@@ -51,13 +48,8 @@ impl Book {
         self.calls.front().map_or(self.position, |(call, _)| *call)
     }
 
-    /// An invocation.
-    pub(super) fn open(
-        &mut self,
-        event: &EventRef<'_>,
-        object: u32,
-        what: Invoked,
-    ) -> Result<&Entry, HistoryError> {
+    /// Whether an invocation can be the next event: what it calls, if so.
+    pub(super) fn admit(&self, event: &EventRef<'_>) -> Result<Call, HistoryError> {
         let (at, process) = (self.position as usize, event.process);
         if self.position >= NONE - 1 {
             return Err(HistoryError::TooLong { event: at });
@@ -65,15 +57,21 @@ impl Book {
         match self.activities.get(process) {
             Activity::Idle => {}
             Activity::Open(place) => {
-                let open = self.entries[place as usize].as_ref().map_or(0, |entry| entry.call);
+                let open = self.entries[place as usize].as_ref().map_or(0, |entry| entry.call.at);
                 return Err(HistoryError::StillOpen { event: at, process, open: open as usize });
             }
             Activity::Retired(info) => {
                 return Err(HistoryError::Retired { event: at, process, info: info as usize });
             }
         }
-        let f = event.f.into();
-        let entry = Entry { op: self.operations, call: self.position, object, f, what };
+        let (f, input) = (event.f.into(), event.value.clone());
+        Ok(Call { op: self.operations, at: self.position, process, f, input })
+    }
+
+    /// An invocation that was admitted.
+    pub(super) fn open(&mut self, object: u32, call: Call) {
+        let process = call.process;
+        let entry = Entry { object, call };
         let place = self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             self.call_numbers.push(0);
@@ -84,7 +82,7 @@ impl Book {
         self.activities.set(process, Activity::Open(place));
         self.position += 1;
         self.operations += 1;
-        Ok(self.entries[place as usize].insert(entry))
+        self.entries[place as usize] = Some(entry);
     }
 
     /// A completion: the operation that it ends.
@@ -95,13 +93,14 @@ impl Book {
         if self.position >= NONE - 1 {
             return Err(HistoryError::TooLong { event: at });
         }
-        let Some(entry) = self.entries[place as usize].take_if(|entry| *entry.f == *event.f) else {
+        let Some(entry) = self.entries[place as usize].take_if(|entry| *entry.call.f == *event.f)
+        else {
             let entry = self.entries[place as usize].as_ref();
             return Err(HistoryError::Mismatch {
                 event: at,
                 process,
-                invocation: entry.map_or(0, |entry| entry.call as usize),
-                invoked: entry.map(|entry| entry.f.to_string()).unwrap_or_default(),
+                invocation: entry.map_or(0, |entry| entry.call.at as usize),
+                invoked: entry.map(|entry| entry.call.f.to_string()).unwrap_or_default(),
                 completed: event.f.to_owned(),
             });
         };

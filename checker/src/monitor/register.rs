@@ -2,10 +2,13 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Alarm, Ended, Giving};
+use super::watch::{Alarm, Call, End, Halt, Watch};
 use crate::Value;
 use crate::decide::Rule;
 use crate::decide::cell::{CellOp, Conflict, Machine};
+use crate::history::EventKind;
+use crate::model::Misfit;
+use crate::model::cas_register::PAIR;
 
 /// Completions between two looks at what can be forgotten.
 const FORGET_INTERVAL: u32 = 256;
@@ -13,6 +16,8 @@ const FORGET_INTERVAL: u32 = 256;
 /// A register whose values are each written once, as far as anybody can still tell.
 #[derive(Debug)]
 pub(super) struct Register {
+    cas: bool,
+    nil_reads_unknown: bool,
     machine: Machine,
     /// The number of each value that may still be seen.
     numbers: FxHashMap<Value, u32>,
@@ -24,19 +29,22 @@ pub(super) struct Register {
     until_forget: u32,
 }
 
-/// An operation as it was invoked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Invoked {
+/// What an operation is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act<'a> {
     Read,
-    Write(Value),
-    Cas(Value, Value),
+    Write(&'a Value),
+    Cas(&'a Value, &'a Value),
 }
 
 impl Register {
-    pub(super) fn new(initial: &Value) -> Self {
+    /// `cas`: whether there is compare-and-set.
+    pub(super) fn new(initial: &Value, cas: bool, nil_reads_unknown: bool) -> Self {
         let mut numbers = FxHashMap::default();
         numbers.insert(initial.clone(), 0);
         Self {
+            cas,
+            nil_reads_unknown,
             machine: Machine::new(1),
             numbers,
             values: vec![initial.clone()],
@@ -46,66 +54,56 @@ impl Register {
         }
     }
 
-    /// `Err` if a value that may still be seen is written again: then this is not the one to decide.
-    pub(super) fn invoke(&mut self, op: u32, call: u32, what: &Invoked) -> Result<(), Giving> {
-        let what = match what {
-            Invoked::Read => return Ok(()),
-            Invoked::Cas(from, to) if from == to => return Ok(()),
-            Invoked::Write(value) => CellOp::Write(self.number(value)),
-            Invoked::Cas(from, to) => CellOp::Cas(self.number(from), self.number(to)),
-        };
-        let unique = self.machine.invoke(op, call, what);
-        if unique { Ok(()) } else { Err(Giving::Up("a value is written twice")) }
-    }
-
-    /// An operation completes that was invoked at `call`. `answer` is what a read answered.
-    pub(super) fn end(
-        &mut self,
-        op: u32,
-        (call, ret): (u32, u32),
-        what: &Invoked,
-        ended: &Ended,
-    ) -> Result<(), Alarm> {
-        let done = match (what, ended) {
-            (Invoked::Read, Ended::Failed) | (_, Ended::Unknown) => return Ok(()),
-            (Invoked::Write(value) | Invoked::Cas(_, value), Ended::Failed) => {
-                return self.fail(op, what, value);
+    fn act<'a>(&self, call: &'a Call) -> Result<Act<'a>, Halt> {
+        match (&*call.f, &call.input) {
+            ("read", _) => Ok(Act::Read),
+            ("write", value) => Ok(Act::Write(value)),
+            ("cas", Value::List(pair)) if self.cas && pair.len() == 2 => {
+                Ok(Act::Cas(&pair[0], &pair[1]))
             }
-            (Invoked::Read, Ended::Ok(value)) => match self.numbers.get(value) {
-                Some(number) => CellOp::Read(*number),
-                // Nobody wrote it, or it was overwritten before anything that is still open began.
-                None => return Err(Alarm { rule: Rule::FromNowhere, ops: vec![op] }),
-            },
-            (Invoked::Write(value), Ended::Ok(_)) => CellOp::Write(self.number(value)),
-            (Invoked::Cas(from, to), Ended::Ok(_)) if from == to => match self.numbers.get(from) {
-                Some(number) => CellOp::Read(*number),
-                None => return Err(Alarm { rule: Rule::FromNowhere, ops: vec![op] }),
-            },
-            // What it expects was noted at its invocation.
-            (Invoked::Cas(_, to), Ended::Ok(_)) => CellOp::Write(self.number(to)),
-        };
-        let completed = self.machine.complete(op, call, ret, done);
-        completed.map_err(|Conflict { rule, ops }| Alarm { rule, ops })
+            ("cas", _) if self.cas => Err(Halt::Misfit(Misfit::Argument { expected: PAIR })),
+            _ => Err(Halt::Misfit(Misfit::Function)),
+        }
     }
 
-    fn fail(&mut self, op: u32, what: &Invoked, value: &Value) -> Result<(), Alarm> {
-        if matches!(what, Invoked::Cas(from, to) if from == to) {
-            return Ok(());
-        }
+    fn complete(&mut self, call: &Call, end: &End) -> Result<(), Halt> {
+        let from_nowhere = Alarm { rule: Rule::FromNowhere, ops: vec![call.op] };
+        let known = |number: Option<&u32>| {
+            number.map(|number| CellOp::Read(*number)).ok_or(Halt::Alarm(from_nowhere))
+        };
+        let done = match self.act(call)? {
+            Act::Read if end.value.is_nil() && self.nil_reads_unknown => return Ok(()),
+            // If it is not known, nobody wrote it, or it was overwritten before anything that is still open began.
+            Act::Read => known(self.numbers.get(&end.value))?,
+            Act::Cas(from, to) if from == to => known(self.numbers.get(from))?,
+            // What a compare-and-set expects was noted at its invocation.
+            Act::Write(value) | Act::Cas(_, value) => CellOp::Write(self.number(value)),
+        };
+        let completed = self.machine.complete(call.op, call.at, end.at, done);
+        completed.map_err(|Conflict { rule, ops }| Halt::Alarm(Alarm { rule, ops }))
+    }
+
+    fn fail(&mut self, call: &Call) -> Result<(), Halt> {
+        let (from, to) = match self.act(call)? {
+            Act::Read => return Ok(()),
+            Act::Cas(from, to) if from == to => return Ok(()),
+            Act::Cas(from, to) => (Some(from), to),
+            Act::Write(value) => (None, value),
+        };
         // What an open operation writes is not forgotten.
-        let number = self.number(value);
+        let number = self.number(to);
         if !self.machine.fail(number) {
-            return Err(Alarm { rule: Rule::FromNowhere, ops: vec![op] });
+            return Err(Halt::Alarm(Alarm { rule: Rule::FromNowhere, ops: vec![call.op] }));
         }
-        self.release(value);
-        if let Invoked::Cas(from, _) = what {
+        self.release(to);
+        if let Some(from) = from {
             self.release(from);
         }
         Ok(())
     }
 
     /// Forgets what can be forgotten now and then. Nothing that is open was invoked before `oldest`.
-    pub(super) fn tidy(&mut self, oldest: u32) {
+    fn tidy(&mut self, oldest: u32) {
         self.until_forget -= 1;
         if self.until_forget > 0 {
             return;
@@ -119,11 +117,6 @@ impl Register {
         let machine = &self.machine;
         let free = self.waiting.extract_if(.., |number| machine.is_free(*number));
         self.free.extend(free);
-    }
-
-    /// How many values it keeps apart.
-    pub(super) fn remembered(&self) -> usize {
-        self.values.len() + self.machine.remembered()
     }
 
     /// Takes the number from a value that nobody writes and nobody expects.
@@ -150,5 +143,33 @@ impl Register {
         };
         self.numbers.insert(value.clone(), number);
         number
+    }
+}
+
+impl Watch for Register {
+    /// Gives up if a value that may still be seen is written again: then this is not the one to decide.
+    fn invoke(&mut self, call: &Call) -> Result<(), Halt> {
+        let what = match self.act(call)? {
+            Act::Read => return Ok(()),
+            Act::Cas(from, to) if from == to => return Ok(()),
+            Act::Write(value) => CellOp::Write(self.number(value)),
+            Act::Cas(from, to) => CellOp::Cas(self.number(from), self.number(to)),
+        };
+        let unique = self.machine.invoke(call.op, call.at, what);
+        if unique { Ok(()) } else { Err(Halt::Up("a value is written twice")) }
+    }
+
+    fn end(&mut self, call: &Call, end: &End, oldest: u32) -> Result<(), Halt> {
+        match end.kind {
+            EventKind::Ok => self.complete(call, end)?,
+            EventKind::Fail => self.fail(call)?,
+            EventKind::Info | EventKind::Invoke => {}
+        }
+        self.tidy(oldest);
+        Ok(())
+    }
+
+    fn remembered(&self) -> usize {
+        self.values.len() + self.machine.remembered()
     }
 }

@@ -5,6 +5,8 @@ use crate::Value;
 use crate::check::{CheckOptions, Engine, ModelKind, Validity, check};
 use crate::decide::brute::Random;
 use crate::history::{Event, EventKind, EventRef, History, ProcessId};
+use crate::search::tests::generate::{self, Shape};
+use crate::search::tests::spoil;
 
 const ROUNDS: u64 = 20_000;
 
@@ -198,4 +200,137 @@ fn memory_does_not_grow_with_the_history() {
     let beside = |events: &[Event]| remembered(events).saturating_sub(2 * crashed(events));
     assert!(beside(&short) < 2_000, "{} beside {}", remembered(&short), crashed(&short));
     assert!(beside(&long) < 2_000, "{} beside {}", remembered(&long), crashed(&long));
+}
+
+/// Small histories of any model: the watch says what the check of every prefix says.
+fn compare_model(model: ModelKind, seed: u64, rounds: u64, operations: u64) {
+    let mut valid = 0;
+    for round in 0..rounds {
+        let mut random = generate::Random(seed + round);
+        let shape = Shape {
+            model,
+            initial: [Value::Nil, Value::Int(0)][random.below(2) as usize].clone(),
+            operations: 1 + random.below(operations) as usize,
+            processes: 2 + random.below(4),
+            keys: [0, 0, 2][random.below(3) as usize],
+            values: [2, 3, 60][random.below(3) as usize],
+            crashes: [0, 10, 30][random.below(3) as usize],
+        };
+        let mut events = generate::legal(&shape, &mut random);
+        let spoils = random.below(if model == ModelKind::Mutex { 8 } else { 3 });
+        for _ in 0..spoils {
+            spoil::spoil(&shape, &mut events, &mut random);
+        }
+        let failures = model == ModelKind::CasRegister && random.chance(30);
+        valid += u64::from(compare_events(&shape, failures, &events, round));
+    }
+    assert!(
+        valid * 5 > rounds && valid * 10 < rounds * 9,
+        "{model}: {valid} of {rounds} are valid"
+    );
+}
+
+#[test]
+fn memory_does_not_grow_with_the_history_of_any_model() {
+    // Of queues and stacks, what is held may have been put in in very many orders.
+    let queues = [ModelKind::FifoQueue, ModelKind::Stack];
+    for model in ModelKind::ALL.into_iter().filter(|model| !queues.contains(model)) {
+        let operations = if model == ModelKind::AppendList { 400 } else { 3_000 };
+        let shape = Shape {
+            model,
+            initial: Value::Int(0),
+            operations,
+            // What nobody has read yet may stand in any order.
+            processes: if model == ModelKind::AppendList { 3 } else { 8 },
+            keys: 0,
+            values: 5,
+            crashes: 0,
+        };
+        let events = generate::legal(&shape, &mut generate::Random(7));
+        let options = MonitorOptions { initial: Some(Value::Int(0)), ..MonitorOptions::default() };
+        let mut monitor = Monitor::new(model, options);
+        let mut most = 0;
+        for event in &events {
+            assert_eq!(monitor.push(&EventRef::from(event)).unwrap(), None, "{model}");
+            most = most.max(monitor.remembered());
+        }
+        assert!(most < 1_000, "{model}: {most}");
+        assert_eq!(monitor.conclusion().validity, Validity::Valid);
+    }
+}
+
+fn compare_events(shape: &Shape, failures: bool, events: &[Event], round: u64) -> bool {
+    let (model, initial) = (shape.model, Some(shape.initial.clone()));
+    let options = MonitorOptions {
+        initial: initial.clone(),
+        failed_cas_observed: failures,
+        ..MonitorOptions::default()
+    };
+    let mut monitor = Monitor::new(model, options);
+    let mut first = None;
+    for event in events {
+        let violation = monitor.push(&EventRef::from(event)).unwrap();
+        first = first.or(violation.map(|violation| violation.event));
+    }
+    let judge = |events: &[Event]| {
+        let options = CheckOptions {
+            initial: initial.clone(),
+            failed_cas_observed: failures,
+            ..CheckOptions::default()
+        };
+        let history = History::from_events(events).unwrap();
+        check(&history, model, &options).unwrap().validity
+    };
+    let verdict = judge(events);
+    let about = || {
+        let lines: Vec<String> = events
+            .iter()
+            .map(|e| {
+                format!("{} p{} {} {} {:?} {}\n", e.index, e.process, e.kind, e.f, e.key, e.value)
+            })
+            .collect();
+        format!(
+            "{model} round {round}, first at {first:?}, failures {failures}, initial {initial:?}\n{}",
+            lines.concat()
+        )
+    };
+    let conclusion = monitor.conclusion();
+    assert_eq!(conclusion.validity, verdict, "{:?} {}", conclusion.reason, about());
+    if let Some(first) = first {
+        let known = &events[..=first as usize];
+        assert_eq!(judge(known), Validity::Invalid, "known {}", about());
+        assert_eq!(judge(&events[..first as usize]), Validity::Valid, "{}", about());
+    }
+    verdict == Validity::Valid
+}
+
+#[test]
+fn every_model_is_watched_as_it_is_checked() {
+    let rounds = std::env::var("RASHOMON_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    for model in ModelKind::ALL {
+        compare_model(model, 1, rounds.unwrap_or(500), 14);
+    }
+}
+
+/// The adding that a read saw fails, and the only other one began after the read.
+#[test]
+fn an_adding_that_fails_leaves_the_next_one() {
+    use EventKind::{Fail, Invoke, Ok as Done};
+    let list = |items: &[i64]| Value::List(items.iter().copied().map(Value::Int).collect());
+    let told = [
+        (2, Invoke, "add", Value::Int(1)),
+        (3, Invoke, "read", Value::Nil),
+        (3, Done, "read", list(&[1])),
+        (3, Invoke, "add", Value::Int(1)),
+        (3, Done, "add", Value::Int(1)),
+        (2, Fail, "add", Value::Int(1)),
+    ];
+    let mut monitor = Monitor::new(ModelKind::Set, MonitorOptions::default());
+    let mut tell = |(process, kind, f, value)| {
+        let (process, time, key, node, error) = (ProcessId(process), None, None, None, None);
+        let event = EventRef { time, process, kind, f, key, value, node, error };
+        monitor.push(&event).unwrap().map(|violation| violation.event)
+    };
+    let seen: Vec<Option<u64>> = told.into_iter().map(&mut tell).collect();
+    assert_eq!(seen, [None, None, None, None, None, Some(5)]);
 }

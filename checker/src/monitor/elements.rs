@@ -1,0 +1,48 @@
+//! A set that is asked element by element: each element is an object by itself.
+//!
+//! Every operation is about one element, and the elements do not know of each other, so the whole has an order if each of
+//! them has one (Herlihy and Wing, 1990: linearizability is local).
+
+use rustc_hash::FxHashMap;
+
+use super::generic::Generic;
+use super::watch::{Call, End, Halt, Watch};
+use crate::Value;
+use crate::model::element_set::ElementSet;
+
+/// Watches a set by element.
+#[derive(Debug)]
+pub(super) struct Elements {
+    bytes_max: usize,
+    watches: FxHashMap<Value, Generic<ElementSet>>,
+    remembered: usize,
+}
+
+impl Elements {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, watches: FxHashMap::default(), remembered: 0 }
+    }
+
+    fn with<T>(&mut self, element: &Value, tell: impl FnOnce(&mut Generic<ElementSet>) -> T) -> T {
+        let watch = self.watches.entry(element.clone());
+        let watch = watch.or_insert_with(|| Generic::new(ElementSet::new(), self.bytes_max));
+        let before = watch.remembered();
+        let told = tell(watch);
+        self.remembered = self.remembered + watch.remembered() - before;
+        told
+    }
+}
+
+impl Watch for Elements {
+    fn invoke(&mut self, call: &Call) -> Result<(), Halt> {
+        self.with(&call.input, |watch| watch.invoke(call))
+    }
+
+    fn end(&mut self, call: &Call, end: &End, oldest: u32) -> Result<(), Halt> {
+        self.with(&call.input, |watch| watch.end(call, end, oldest))
+    }
+
+    fn remembered(&self) -> usize {
+        self.remembered
+    }
+}
