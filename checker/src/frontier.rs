@@ -72,8 +72,8 @@
 //! grow beyond bounds. Most of it is not needed to find one order, so the first attempt keeps only the configurations
 //! that used the fewest. If it gets through, there is an order. If it gets stuck although nothing was left out, there is none.
 //! Else a second sweep lets crashed operations take effect as often as one likes, so that their use needs no
-//! telling apart (registers only: what grows would grow for ever): where even that gets stuck, there is no order, and if both get stuck at one completion it is the
-//! first impossible one. What stays undecided is tried again with more configurations, in the end with all.
+//! telling apart (only up to some width where there is no end of states): where even that gets stuck, there is no order,
+//! and if both get stuck at one completion it is the first impossible one. What stays undecided is tried again with more configurations, in the end with all.
 //!
 //! # Sources
 //!
@@ -272,8 +272,7 @@ fn decide_by<O: Object>(
             }
             End::Stuck { impasse, complete } => {
                 // What was left out may lead further, but not beyond where even lavishness ends.
-                let may_refute = object.recurrence() == Recurrence::ByMakers;
-                if refuted.is_none() && !complete && may_refute {
+                if refuted.is_none() && !complete {
                     refuted = refute(object, &plan, order, meter, &mut findings);
                 }
                 let located =

@@ -110,7 +110,6 @@ fn compare(model: ModelKind) {
             others_agree(&events, &rules, &report, round);
         }
     }
-    println!("{model}: {rounds} histories, {invalid} invalid, {decided} by deciders alone");
     assert!(invalid > rounds / 20, "only {invalid} of {rounds} histories of {model} are invalid");
     assert!(invalid < rounds * 19 / 20, "{invalid} of {rounds} histories of {model} are invalid");
     assert!(crashed > rounds / 5, "only {crashed} of {rounds} have operations of unknown outcome");
@@ -124,14 +123,15 @@ fn compare(model: ModelKind) {
 /// half of them.
 fn decided_percent_min(model: ModelKind) -> u64 {
     match model {
-        ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::FencedMutex => 99,
+        ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::FencedMutex | ModelKind::Set => 99,
         ModelKind::FifoQueue
         | ModelKind::Stack
         | ModelKind::PriorityQueue
         | ModelKind::ElementSet
-        | ModelKind::VersionedRegister => 30,
-        ModelKind::Set => 99,
-        ModelKind::Register | ModelKind::CasRegister | ModelKind::AppendList => 30,
+        | ModelKind::VersionedRegister
+        | ModelKind::Register
+        | ModelKind::CasRegister
+        | ModelKind::AppendList => 30,
         ModelKind::KeyValue => 10,
         ModelKind::Counter => 5,
         ModelKind::MultiRegister => 0,

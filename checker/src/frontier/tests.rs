@@ -367,17 +367,7 @@ fn compare_all(model: ModelKind, seed: u64, rounds: u64, operations: u64) {
 
 #[test]
 fn both_engines_say_the_same_of_every_model() {
-    // Of the others `checker/tests/brute_force.rs` takes care.
-    let models = [
-        ModelKind::Register,
-        ModelKind::CasRegister,
-        ModelKind::KeyValue,
-        ModelKind::Set,
-        ModelKind::AppendList,
-        ModelKind::Mutex,
-        ModelKind::MultiRegister,
-    ];
-    for model in models {
+    for model in ModelKind::ALL {
         compare_all(model, 1, 1_500, 12);
     }
 }
