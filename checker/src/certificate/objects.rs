@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashMap;
+
 use crate::Value;
 use crate::check::{Job, ModelKind};
 use crate::history::{Op, ProcessId};
@@ -21,7 +23,7 @@ enum Held {
     Value(Value),
     Text(String),
     List(Vec<Value>),
-    Set(BTreeSet<Value>),
+    Set(Members),
     Lock(bool),
     Registers(BTreeMap<Value, Value>),
     /// Of a queue, a stack or a priority queue, in the order in which they came.
@@ -40,6 +42,26 @@ struct Owned {
     token: Option<i64>,
 }
 
+/// The elements of a growing set, each with the number of the last read that it was compared with.
+#[derive(Default)]
+struct Members {
+    last_seen: FxHashMap<Value, u64>,
+    reads: u64,
+}
+
+impl Members {
+    /// Whether these are all elements, each once.
+    fn is(&mut self, seen: &[Value]) -> bool {
+        self.reads += 1;
+        let Self { last_seen, reads } = self;
+        let mut is_new = |element| {
+            let last = last_seen.get_mut(element);
+            last.is_some_and(|last| std::mem::replace(last, *reads) != *reads)
+        };
+        seen.iter().all(&mut is_new) && seen.len() == last_seen.len()
+    }
+}
+
 impl State {
     pub(super) fn new(job: &Job<'_>) -> Self {
         let initial = job.options.initial.clone().unwrap_or_default();
@@ -47,7 +69,7 @@ impl State {
             ModelKind::Register | ModelKind::CasRegister => Held::Value(initial.clone()),
             ModelKind::KeyValue => Held::Text(String::new()),
             ModelKind::AppendList => Held::List(Vec::new()),
-            ModelKind::Set => Held::Set(BTreeSet::new()),
+            ModelKind::Set => Held::Set(Members::default()),
             ModelKind::Mutex => Held::Lock(false),
             ModelKind::MultiRegister => Held::Registers(BTreeMap::new()),
             ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
@@ -126,13 +148,9 @@ impl State {
                 held.push(input.into_owned());
                 true
             }
-            (Held::Set(held), "read") => {
-                let seen = answer.as_list().unwrap_or(&[]);
-                let all = seen.len() == held.len() && seen.iter().all(|item| held.contains(item));
-                unknown || all && seen.iter().collect::<BTreeSet<_>>().len() == held.len()
-            }
+            (Held::Set(held), "read") => unknown || held.is(answer.as_list().unwrap_or(&[])),
             (Held::Set(held), _) => {
-                held.insert(input.into_owned());
+                held.last_seen.entry(input.into_owned()).or_insert(0);
                 true
             }
             (Held::Lock(held), f) => {

@@ -3,7 +3,7 @@
 use super::watch::{Call, End, Halt, Watch};
 
 /// Events beyond which they are not kept.
-const EVENTS_MAX: usize = 2048;
+const EVENTS_MAX: usize = 256;
 
 /// The events so far, as long as there are not too many.
 #[derive(Debug, Default)]
