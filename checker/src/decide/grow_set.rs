@@ -212,8 +212,6 @@ enum Sabotage {
     StaleReach,
     /// An element may be read before anybody adds it, if it is added later.
     FromNowhere,
-    /// The next adding of an element whose first one failed is as good as that.
-    FailedLeaves,
 }
 
 impl Default for Monitor {
@@ -287,7 +285,7 @@ impl Monitor {
         if next.may_fail && !again.is_empty() {
             self.again.insert(element, again);
         }
-        if level == NONE || self.breaks(Sabotage::FailedLeaves) {
+        if level == NONE {
             return Ok(());
         }
         self.begin_later(level, next.call, next.op)
