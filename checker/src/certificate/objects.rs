@@ -6,12 +6,16 @@ use rustc_hash::FxHashMap;
 
 use crate::Value;
 use crate::check::{Job, ModelKind};
-use crate::history::{Op, ProcessId};
+use crate::history::{Ending, History, Op, OpId, ProcessId, Record};
 
 use super::revisions::Versioned;
+use super::words::Register;
 
 /// An object while an order is replayed.
-pub(super) struct State {
+pub(super) struct State<'a> {
+    history: &'a History,
+    /// Of a register whose values' words suffice; then nothing else is looked at.
+    words: Option<Register>,
     model: ModelKind,
     initial: Value,
     nil_reads_unknown: bool,
@@ -62,8 +66,8 @@ impl Members {
     }
 }
 
-impl State {
-    pub(super) fn new(job: &Job<'_>) -> Self {
+impl<'a> State<'a> {
+    pub(super) fn new(job: &Job<'a>) -> Self {
         let initial = job.options.initial.clone().unwrap_or_default();
         let held = match job.model {
             ModelKind::Register | ModelKind::CasRegister => Held::Value(initial.clone()),
@@ -81,6 +85,8 @@ impl State {
             ModelKind::VersionedRegister => Held::Versioned(Versioned::default()),
         };
         Self {
+            words: Register::new(job),
+            history: job.history,
             model: job.model,
             initial,
             nil_reads_unknown: job.history.nil_reads_unknown(),
@@ -90,13 +96,19 @@ impl State {
     }
 
     /// Whether an order must have this operation: it took effect, and its answer says something; or its failure does.
-    pub(super) fn must_place(&self, op: Op<'_>) -> bool {
+    pub(super) fn must_place(&self, id: u32, record: &Record) -> bool {
+        match record.ending {
+            Ending::Info => return false,
+            Ending::Fail if !self.failed_cas_observed => return false,
+            Ending::Ok | Ending::Fail => {}
+        }
+        let op = self.history.op(OpId(id as usize));
         if self.model == ModelKind::MultiRegister {
             return op.answer().is_some_and(|answer| {
                 answer.as_list().into_iter().flatten().any(|step| !self.says_nothing(step))
             });
         }
-        let unanswered = matches!(op.f(), "read" | "get") && self.is_unknown(op);
+        let unanswered = self.is_unknown(op) && matches!(op.f(), "read" | "get");
         op.is_ok() && !unanswered || self.is_observed_failure(op)
     }
 
@@ -116,7 +128,11 @@ impl State {
     }
 
     /// Does the operation; false if it cannot have answered what it answered.
-    pub(super) fn step(&mut self, op: Op<'_>) -> bool {
+    pub(super) fn step(&mut self, id: u32, record: &Record) -> bool {
+        if let Some(register) = &mut self.words {
+            return register.step(record);
+        }
+        let op = self.history.op(OpId(id as usize));
         let unknown = op.is_info() || self.is_unknown(op);
         let observed_failure = self.is_observed_failure(op);
         let (input, answer) = (op.input(), op.answer().unwrap_or_default());

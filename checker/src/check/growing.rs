@@ -42,9 +42,9 @@ impl<'a, T> Growing<'a, T> {
     ) -> Result<Self, Flaw> {
         let view = View::new(job.history, part, adds);
         let numbers = Numbers::new(&view)?;
-        let mut ops = Vec::with_capacity(part.ids.len());
-        let mut indices = Vec::with_capacity(part.ids.len());
-        for index in 0..part.ids.len() as u32 {
+        let mut ops = Vec::with_capacity(part.len());
+        let mut indices = Vec::with_capacity(part.len());
+        for index in 0..part.len() as u32 {
             let record = view.record(index);
             let op = match view.said(record) {
                 Some(Said::Added(word)) => add(numbers.of(word, view.values)),
@@ -195,7 +195,7 @@ enum Function {
 struct View<'a> {
     history: &'a History,
     values: &'a Values,
-    ids: &'a [u32],
+    records: &'a [Record],
     /// By number of the function.
     functions: Vec<Function>,
 }
@@ -208,11 +208,11 @@ impl<'a> View<'a> {
             _ => Function::Other,
         });
         let functions = functions.collect();
-        Self { history, values: &history.values, ids: part.ids, functions }
+        Self { history, values: &history.values, records: part.records, functions }
     }
 
     fn record(&self, index: u32) -> &'a Record {
-        &self.history.records[self.ids[index as usize] as usize]
+        &self.records[index as usize]
     }
 
     /// What an operation says, if it says anything.
@@ -252,7 +252,7 @@ enum Numbers<'a> {
 impl<'a> Numbers<'a> {
     fn new(view: &View<'a>) -> Result<Self, Flaw> {
         let (mut lowest, mut highest, mut others) = (i64::MAX, i64::MIN, false);
-        for index in 0..view.ids.len() as u32 {
+        for index in 0..view.records.len() as u32 {
             let record = view.record(index);
             if let Some(misfit) = view.flaw(record) {
                 return Err((misfit, index));
@@ -265,7 +265,7 @@ impl<'a> Numbers<'a> {
             }
         }
         let span = highest.saturating_sub(lowest);
-        if others || span > (DENSE_PER_OPERATION * view.ids.len()).cast_signed() as i64 {
+        if others || span > (DENSE_PER_OPERATION * view.records.len()).cast_signed() as i64 {
             return Ok(Self::sparse(view));
         }
         let count = if lowest > highest { 0 } else { span as u32 + 1 };
@@ -275,7 +275,7 @@ impl<'a> Numbers<'a> {
     fn sparse(view: &View<'a>) -> Self {
         let (mut words, mut kept) = (FxHashMap::default(), FxHashMap::default());
         let mut count = 0;
-        for index in 0..view.ids.len() as u32 {
+        for index in 0..view.records.len() as u32 {
             let Some(Said::Added(word)) = view.said(view.record(index)) else { continue };
             let number = match view.values.kept(word) {
                 Some(value) => *kept.entry(value).or_insert(count),

@@ -103,10 +103,46 @@ pub(crate) struct Values {
     texts: Vec<Value>,
     kept: Vec<Value>,
     heap: usize,
+    range: Range,
+}
+
+/// Which values there are.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    lowest: i64,
+    highest: i64,
+    /// There are values beside nil, whole numbers and pairs of them.
+    others: bool,
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        Self { lowest: i64::MAX, highest: i64::MIN, others: false }
+    }
+}
+
+impl Range {
+    fn note(&mut self, word: Packed) {
+        if let Some(number) = word.as_int() {
+            self.lowest = self.lowest.min(number);
+            self.highest = self.highest.max(number);
+        } else if let Some((first, second)) = word.halves() {
+            self.lowest = self.lowest.min(first).min(second);
+            self.highest = self.highest.max(first).max(second);
+        } else {
+            self.others |= word != Packed::NIL;
+        }
+    }
 }
 
 impl Values {
     pub(crate) fn pack(&mut self, value: Value) -> Packed {
+        let word = self.word(value);
+        self.range.note(word);
+        word
+    }
+
+    fn word(&mut self, value: Value) -> Packed {
         match value {
             Value::Nil => Packed::NIL,
             Value::Bool(false) => Packed::FALSE,
@@ -149,6 +185,21 @@ impl Values {
         self.heap += heap_bytes(&value);
         self.kept.push(value);
         Packed::numbered(KEPT, self.kept.len() - 1)
+    }
+
+    /// The lowest and the highest number, if there is nothing beside nil, whole numbers and pairs of them, and if they are
+    /// at most `room` apart.
+    pub(crate) fn numbers_within(&self, room: u64) -> Option<(i64, i64)> {
+        let Range { lowest, highest, others } = self.range;
+        if lowest > highest {
+            return (!others).then_some((0, 0));
+        }
+        (!others && highest.abs_diff(lowest) <= room).then_some((lowest, highest))
+    }
+
+    /// Whether equal values may have different words.
+    pub(crate) fn any_kept(&self) -> bool {
+        !self.kept.is_empty()
     }
 
     /// The value of a word of which equal ones may have another.
