@@ -28,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod containers;
 mod objects;
 mod revisions;
 mod words;

@@ -1,6 +1,6 @@
 //! The objects, as plain as they can be written: state and answers are values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
@@ -8,14 +8,15 @@ use crate::Value;
 use crate::check::{Job, ModelKind};
 use crate::history::{Ending, History, Op, OpId, ProcessId, Record};
 
+use super::containers::Container;
 use super::revisions::Versioned;
-use super::words::Register;
+use super::words::Words;
 
 /// An object while an order is replayed.
 pub(super) struct State<'a> {
     history: &'a History,
-    /// Of a register whose values' words suffice; then nothing else is looked at.
-    words: Option<Register>,
+    /// Where the words of values suffice; then nothing else is looked at.
+    words: Option<Words<'a>>,
     model: ModelKind,
     initial: Value,
     nil_reads_unknown: bool,
@@ -30,8 +31,7 @@ enum Held {
     Set(Members),
     Lock(bool),
     Registers(BTreeMap<Value, Value>),
-    /// Of a queue, a stack or a priority queue, in the order in which they came.
-    Box(Vec<Value>),
+    Container(Container),
     Elements(BTreeSet<Value>),
     Owned(Owned),
     Count(i128),
@@ -76,16 +76,16 @@ impl<'a> State<'a> {
             ModelKind::Set => Held::Set(Members::default()),
             ModelKind::Mutex => Held::Lock(false),
             ModelKind::MultiRegister => Held::Registers(BTreeMap::new()),
-            ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
-                Held::Box(Vec::new())
-            }
+            ModelKind::FifoQueue => Held::Container(Container::Queue(VecDeque::new())),
+            ModelKind::Stack => Held::Container(Container::Stack(Vec::new())),
+            ModelKind::PriorityQueue => Held::Container(Container::Heap(BTreeMap::new())),
             ModelKind::ElementSet => Held::Elements(BTreeSet::new()),
             ModelKind::OwnedMutex | ModelKind::FencedMutex => Held::Owned(Owned::default()),
             ModelKind::Counter => Held::Count(initial.as_int().unwrap_or(0).into()),
             ModelKind::VersionedRegister => Held::Versioned(Versioned::default()),
         };
         Self {
-            words: Register::new(job),
+            words: Words::new(job),
             history: job.history,
             model: job.model,
             initial,
@@ -129,8 +129,8 @@ impl<'a> State<'a> {
 
     /// Does the operation; false if it cannot have answered what it answered.
     pub(super) fn step(&mut self, id: u32, record: &Record) -> bool {
-        if let Some(register) = &mut self.words {
-            return register.step(record);
+        if let Some(words) = &mut self.words {
+            return words.step(record);
         }
         let op = self.history.op(OpId(id as usize));
         let unknown = op.is_info() || self.is_unknown(op);
@@ -153,16 +153,21 @@ impl<'a> State<'a> {
             }
             (Held::Text(held), "get") => unknown || answer.as_text().unwrap_or("") == held,
             (Held::Text(held), f) => {
-                if f != "append" {
-                    held.clear();
-                }
-                held.push_str(if f == "delete" { "" } else { input.as_text().unwrap_or("") });
+                change_text(held, f, input.as_text().unwrap_or(""));
                 true
             }
             (Held::List(held), "read") => unknown || answer.as_list().unwrap_or(&[]) == held,
-            (Held::List(held), _) | (Held::Box(held), "enqueue" | "push" | "insert") => {
+            (Held::List(held), _) => {
                 held.push(input.into_owned());
                 true
+            }
+            (Held::Container(held), "enqueue" | "push" | "insert") => {
+                held.put(input.into_owned());
+                true
+            }
+            (Held::Container(held), _) => {
+                let taken = held.take();
+                op.is_info() || taken == *answer
             }
             (Held::Set(held), "read") => unknown || held.is(answer.as_list().unwrap_or(&[])),
             (Held::Set(held), _) => {
@@ -172,10 +177,6 @@ impl<'a> State<'a> {
             (Held::Lock(held), f) => {
                 let acquires = f == "acquire";
                 std::mem::replace(held, acquires) != acquires
-            }
-            (Held::Box(held), f) => {
-                let next = take(held, f);
-                op.is_info() || next == *answer
             }
             (Held::Elements(held), f) => element(held, f, input.into_owned(), &answer),
             (Held::Owned(held), f) => {
@@ -202,16 +203,6 @@ impl<'a> State<'a> {
     }
 }
 
-/// Takes the oldest element, the newest or the least; nil if there is none.
-fn take(held: &mut Vec<Value>, f: &str) -> Value {
-    let at = match f {
-        "dequeue" => Some(0),
-        "pop" => held.len().checked_sub(1),
-        _ => (0..held.len()).min_by_key(|at| &held[*at]),
-    };
-    at.filter(|at| *at < held.len()).map(|at| held.remove(at)).unwrap_or_default()
-}
-
 impl Owned {
     fn step(&mut self, f: &str, process: ProcessId, token: Option<i64>) -> bool {
         if f == "release" {
@@ -222,6 +213,13 @@ impl Owned {
         self.token = Some(token.unwrap_or(least));
         self.holder.replace(process).is_none() && grows
     }
+}
+
+fn change_text(held: &mut String, f: &str, text: &str) {
+    if f != "append" {
+        held.clear();
+    }
+    held.push_str(if f == "delete" { "" } else { text });
 }
 
 fn element(held: &mut BTreeSet<Value>, f: &str, element: Value, answer: &Value) -> bool {

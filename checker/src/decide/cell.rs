@@ -558,10 +558,10 @@ impl Pass {
         self.slots.push(Slot { call, ret, what: value << 1 | u32::from(reads) });
         // Which it is follows no pattern, so both are done without a branch.
         let cluster = &mut self.machine.clusters[value as usize];
-        let twice = !reads & (cluster.call != NEVER);
+        let twice = cluster.call != NEVER;
         cluster.writer = if reads { cluster.writer } else { index };
         cluster.call = if reads { cluster.call } else { call + 1 };
-        if twice { Err(TWICE) } else { Ok(()) }
+        if twice && !reads { Err(TWICE) } else { Ok(()) }
     }
 
     /// The next operation is a compare-and-set, with effect if it completed.
