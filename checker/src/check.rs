@@ -129,10 +129,12 @@ pub struct CheckOptions<'a> {
     pub certify: bool,
     /// Whether the orders that were found are handed over: see [`CheckReport::linearizations`].
     pub keep_orders: bool,
+    /// Whether an invalid history gets a counterexample. Without one, [`CheckReport::reason`] says where it goes wrong.
+    pub explain: bool,
 }
 
 impl Default for CheckOptions<'_> {
-    /// 1 GiB, no end, one thread, nil, and every order is replayed.
+    /// 1 GiB, no end, one thread, nil; every order is replayed, every violation explained.
     fn default() -> Self {
         Self {
             memory_bytes_max: 1 << 30,
@@ -143,6 +145,7 @@ impl Default for CheckOptions<'_> {
             engine: Engine::Auto,
             certify: true,
             keep_orders: false,
+            explain: true,
         }
     }
 }

@@ -317,6 +317,12 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             }
             return Ok(report);
         };
+        report.validity = Validity::Invalid;
+        if !job.options.explain {
+            let name = name(job, *part);
+            report.reason = Some(format!("{name} is not linearizable from event {earliest} on"));
+            return Ok(report);
+        }
         let core = match &finding.verdict {
             Verdict::Invalid { core: Some((core, _)), .. } => core.clone(),
             _ => part.ids().collect(),
@@ -326,7 +332,6 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         let shown = if open { part.ids().collect() } else { core.clone() };
         let key = Key::of(job, part.key, shown.into_iter(), (self.make)())
             .map_err(|(misfit, id)| misfit_of(job, misfit, id))?;
-        report.validity = Validity::Invalid;
         let (configurations, counterexample) =
             counterexample::build(job, key, &core, earliest, self.court.budget);
         report.configurations = configurations;
