@@ -110,6 +110,10 @@ pub enum Engine {
 }
 
 /// How far a search may go, and how the model starts.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with each other"
+)]
 #[derive(Clone)]
 pub struct CheckOptions<'a> {
     /// Bytes that the searches may hold together; a search that would pass it ends as unknown.
