@@ -180,16 +180,18 @@ fn main() {
         let case = cases.iter().find(|case| case.name == name).expect("a case of this name");
         return run(case);
     }
-    if let [flag, name] = arguments.as_slice()
+    if let [flag, name, operations @ ..] = arguments.as_slice()
         && flag == "--export"
     {
         let cases = cases();
-        return export(cases.iter().find(|case| case.name == name).expect("a case of this name"));
-    }
-    if arguments.iter().any(|argument| argument == "--monitor") {
-        return monitors();
+        let case = cases.iter().find(|case| case.name == name).expect("a case of this name");
+        let operations = operations.first().map(|text| text.parse().expect("a number"));
+        return export(case, operations);
     }
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
+    if arguments.iter().any(|argument| argument == "--monitor") {
+        return monitors(filter.map(String::as_str));
+    }
     println!(
         "{:<26} {:>9} {:>8} {:>9} {:>9} {:>8}  verdict",
         "case", "ops", "ms", "ns/op", "history", "peak MB"
@@ -202,9 +204,11 @@ fn main() {
     }
 }
 
-/// Writes the history of a case of registers to stdout, one event a line, for other tools to be measured on.
-fn export(case: &Case) {
+/// Writes the history of a case of registers to stdout, one event a line, for other tools to be measured on; with as many
+/// operations as told.
+fn export(case: &Case, operations: Option<u64>) {
     let Work::Cells(load) = &case.work else { panic!("only registers are written") };
+    let load = &Load { operations: operations.unwrap_or(load.operations), ..load.clone() };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut index = 0;
     clients::generate(load, |event| {
@@ -218,7 +222,7 @@ fn export(case: &Case) {
 }
 
 /// What it costs to watch registers while they are used. The generator's own time is measured beside and taken off.
-fn monitors() {
+fn monitors(filter: Option<&str>) {
     let load = Load {
         seed: 1,
         operations: 1_000_000,
@@ -235,14 +239,23 @@ fn monitors() {
         "{:<26} {:>9} {:>9} {:>9} {:>11} {:>8}",
         "monitor", "ops", "s", "made in", "M ops/s", "peak MB"
     );
-    for (name, load) in [("one-key", load), ("1000-keys", many), ("1000-keys-100M", long)] {
+    let medium = Load { operations: 10_000_000, ..long.clone() };
+    for (name, load) in [
+        ("one-key", load),
+        ("1000-keys", many),
+        ("1000-keys-10M", medium),
+        ("1000-keys-100M", long),
+    ] {
+        if filter.is_some_and(|filter| name != filter) {
+            continue;
+        }
         let before = cpu_seconds();
         clients::generate(&load, |event| drop(std::hint::black_box(event)));
         let made = cpu_seconds() - before;
         let options = MonitorOptions { initial: Some(Value::Int(0)), ..MonitorOptions::default() };
         let mut monitor = Monitor::new(ModelKind::Register, options);
         let before = cpu_seconds();
-        clients::generate(&load, |event| drop(monitor.push(&event).expect("an event")));
+        clients::generate(&load, |event| drop(monitor.take(event).expect("an event")));
         let watched = cpu_seconds() - before;
         let speed = load.operations as f64 / (watched - made) / 1e6;
         println!(

@@ -44,18 +44,21 @@
 //! things can stand, the events since the oldest invocation that is open, and the model's tables of values and states.
 //! An operation that never completes and is never said to be unknown holds on to everything since its invocation, as
 //! its answer may be anything that was true since then.
+//!
+//! Of an object whose own machine may give up, also its first events, as whoever goes on has to begin with them: up to 256
+//! of one object, and two million of all objects together.
 
 mod book;
 mod elements;
 mod generic;
 mod lists;
+mod names;
+mod numbers;
 mod past;
 mod register;
 mod watch;
 
 use std::fmt;
-
-use rustc_hash::FxHashMap;
 
 use crate::Value;
 use crate::check::{ModelKind, Validity};
@@ -79,9 +82,10 @@ use book::{Book, Entry};
 use elements::Elements;
 use generic::Generic;
 use lists::Growing;
+use names::Names;
 use past::Past;
 use register::Register;
-use watch::{Alarm, End, Halt, Watch};
+use watch::{Alarm, Call, End, Halt, Watch};
 
 /// How the object starts, and what answers mean: as in [`crate::check::CheckOptions`].
 #[derive(Debug, Clone)]
@@ -94,16 +98,20 @@ pub struct MonitorOptions {
     pub failed_cas_observed: bool,
     /// Bytes that the search among what is open may hold for one object; one that would pass them is not decided.
     pub memory_bytes_max: usize,
+    /// An update that completes with another value than it was invoked with is refused, as in Jepsen's formats, which
+    /// repeat it. Otherwise what it was invoked with counts.
+    pub updates_are_repeated: bool,
 }
 
 impl Default for MonitorOptions {
-    /// Nil, what is answered is meant, failures are not observed, and 256 MiB.
+    /// Nil, what is answered is meant, failures are not observed, 256 MiB, and updates may complete with any value.
     fn default() -> Self {
         Self {
             initial: None,
             nil_reads_unknown: false,
             failed_cas_observed: false,
             memory_bytes_max: 256 << 20,
+            updates_are_repeated: false,
         }
     }
 }
@@ -114,16 +122,17 @@ pub struct Monitor {
     model: ModelKind,
     options: MonitorOptions,
     book: Book,
-    numbers: FxHashMap<String, u32>,
-    unnamed: Option<u32>,
+    names: Names,
+    /// By number of the name; but transactions have one object, whatever they name.
     objects: Vec<Object>,
+    /// Events that are kept of all objects, in case another watch has to begin from the start.
+    kept: usize,
     violation: Option<Violation>,
 }
 
 /// One object.
 #[derive(Debug)]
 struct Object {
-    name: Option<String>,
     state: State,
     /// Open operations that may still tell what they do.
     unsaid: u32,
@@ -194,6 +203,31 @@ pub enum MonitorError {
         /// The model.
         model: ModelKind,
     },
+    /// With [`MonitorOptions::updates_are_repeated`]: an update that does not. The event has left no trace.
+    Changed {
+        /// Position of the event.
+        event: u64,
+        /// The function.
+        f: String,
+        /// What it completes with.
+        value: Value,
+        /// What it was invoked with.
+        invoked: Value,
+        /// Position of the invocation.
+        invocation: u64,
+    },
+}
+
+impl MonitorError {
+    /// Position, from 0, of the event that does not fit.
+    pub fn event(&self) -> u64 {
+        match self {
+            Self::History(error) => error.event() as u64,
+            Self::Misfit { event, .. }
+            | Self::BadValue { event, .. }
+            | Self::Changed { event, .. } => *event,
+        }
+    }
 }
 
 /// What a monitor knows in the end.
@@ -208,6 +242,10 @@ pub struct Conclusion {
     pub events: u64,
     /// Operations begun.
     pub operations: u64,
+    /// Those of unknown outcome, and those that are open.
+    pub crashed: u64,
+    /// Objects (keys) seen.
+    pub keys: u64,
 }
 
 impl Monitor {
@@ -217,9 +255,9 @@ impl Monitor {
             model,
             options,
             book: Book::default(),
-            numbers: FxHashMap::default(),
-            unnamed: None,
+            names: Names::default(),
             objects: Vec::new(),
+            kept: 0,
             violation: None,
         }
     }
@@ -227,18 +265,30 @@ impl Monitor {
     /// The next event. `Some` if it makes the history impossible: the first time for each object, as what comes after
     /// that says nothing about it.
     pub fn push(&mut self, event: &EventRef<'_>) -> Result<Option<Violation>, MonitorError> {
+        self.take(event.clone())
+    }
+
+    /// [`Monitor::push`] of an event that is not needed any more, which saves a copy of its value.
+    pub fn take(&mut self, event: EventRef<'_>) -> Result<Option<Violation>, MonitorError> {
         if event.kind == EventKind::Invoke {
             self.invoke(event)?;
             return Ok(None);
         }
-        let entry = self.book.close(event).map_err(MonitorError::History)?;
-        self.end(&entry, event)
+        let (place, entry) = self.book.find(&event, &self.names).map_err(MonitorError::History)?;
+        if self.options.updates_are_repeated {
+            refuse_changed(&event, self.book.next(), &entry.call)?;
+        }
+        match self.book.close(place, event.kind) {
+            Some(entry) => self.end(&entry, event),
+            None => Ok(None),
+        }
     }
 
     /// What is known now. Can be asked at any time.
     pub fn conclusion(&self) -> Conclusion {
-        let undecided = self.objects.iter().find_map(|object| match object.state {
-            State::Undecided(why) => Some((object, why)),
+        let states = self.objects.iter().enumerate();
+        let undecided = states.into_iter().find_map(|(number, object)| match object.state {
+            State::Undecided(why) => Some((number as u32, why)),
             State::Special(..) | State::Watched(_) | State::Violated => None,
         });
         let validity = match (&self.violation, undecided) {
@@ -246,15 +296,20 @@ impl Monitor {
             (None, Some(_)) => Validity::Unknown,
             (None, None) => Validity::Valid,
         };
-        let reason = undecided.filter(|_| validity == Validity::Unknown).map(|(object, why)| {
-            let name = object
-                .name
-                .as_ref()
-                .map_or("the one object".to_owned(), |name| format!("key {name}"));
+        let reason = undecided.filter(|_| validity == Validity::Unknown).map(|(number, why)| {
+            let name = self
+                .name_of(number)
+                .map_or_else(|| "the one object".to_owned(), |name| format!("key {name}"));
             format!("{name} is not decided while it is used: {why}")
         });
-        let (events, operations) = (self.book.events(), self.book.operations());
-        Conclusion { validity, reason, events, operations }
+        Conclusion {
+            validity,
+            reason,
+            events: self.book.events(),
+            operations: self.book.operations(),
+            crashed: self.book.crashed(),
+            keys: self.objects.len() as u64,
+        }
     }
 
     /// The first violation, if there was one.
@@ -274,92 +329,101 @@ impl Monitor {
             .sum()
     }
 
-    fn invoke(&mut self, event: &EventRef<'_>) -> Result<(), MonitorError> {
-        let call = self.book.admit(event).map_err(MonitorError::History)?;
-        if !self.model.functions().contains(&event.f) {
-            return Err(self.misfit(event, u64::from(call.at), Misfit::Function));
-        }
-        // Transactions span their registers, so those are one object.
-        let name = event.key.filter(|_| self.model != ModelKind::MultiRegister);
-        let number = self.object(name);
+    fn invoke(&mut self, event: EventRef<'_>) -> Result<(), MonitorError> {
+        self.book.admit(&event).map_err(MonitorError::History)?;
+        let Some(f) = self.model.functions().iter().find(|f| **f == event.f) else {
+            let (event, f, model) = (self.book.next(), event.f.to_owned(), self.model);
+            return Err(MonitorError::Misfit { event, f, model });
+        };
+        let mut call = self.book.call(event.process, f, event.value);
+        let name = self.names.number(event.key);
+        let number = self.object(name.0);
         let object = &mut self.objects[number as usize];
         let told = match &mut object.state {
             State::Special(watch, past) => {
-                past.invoke(&call);
+                past.invoke(&call, &mut self.kept);
                 watch.invoke(&call)
             }
             State::Watched(watch) => watch.invoke(&call),
-            State::Undecided(_) | State::Violated => Ok(()),
+            State::Undecided(_) | State::Violated => Ok(0),
         };
-        let at = u64::from(call.at);
-        let unsaid = echoes(event.f) && event.value.is_nil();
+        let unsaid = echoes(f) && call.input.is_nil();
         object.unsaid += u32::from(unsaid);
-        self.book.open(number, call);
-        match told {
+        let refused = match told {
             // No invocation is impossible.
-            Ok(()) | Err(Halt::Alarm(_)) => Ok(()),
+            Ok(mark) => {
+                call.mark = mark;
+                None
+            }
+            Err(Halt::Alarm(_)) => None,
             Err(Halt::Misfit(misfit)) => {
-                let object = &mut self.objects[number as usize];
-                object.state = State::Undecided(if unsaid { UNSAID } else { MISFIT });
-                if unsaid { Ok(()) } else { Err(self.misfit(event, at, misfit)) }
+                self.give_up(number, if unsaid { UNSAID } else { MISFIT });
+                (!unsaid).then(|| self.misfit(self.book.next(), f, &call.input, misfit))
             }
             Err(Halt::Up(why)) => {
                 if self.go_on(number, why).is_err() {
-                    self.objects[number as usize].give_up(why);
+                    self.give_up(number, why);
                 }
-                Ok(())
+                None
             }
-        }
+        };
+        self.book.open(name, call);
+        refused.map_or(Ok(()), Err)
     }
 
     fn end(
         &mut self,
         entry: &Entry,
-        event: &EventRef<'_>,
+        event: EventRef<'_>,
     ) -> Result<Option<Violation>, MonitorError> {
         let (at, oldest) = (self.book.position(), self.book.oldest());
-        let Entry { object: number, call } = entry;
-        let object = &mut self.objects[*number as usize];
-        let (kind, value) = (event.kind, event.value.clone());
-        let end = End { at, kind, value, named_error: event.error.is_some() };
-        let unsaid = echoes(&call.f) && call.input.is_nil();
-        object.unsaid -= u32::from(unsaid);
+        let Entry { name, call, .. } = entry;
+        let number = self.number_of(*name);
+        let (kind, named_error) = (event.kind, event.error.is_some());
+        let end = End { at, kind, value: event.value, named_error };
+        let unsaid = echoes(call.f) && call.input.is_nil();
+        self.objects[number as usize].unsaid -= u32::from(unsaid);
         if unsaid && kind == EventKind::Ok && !end.value.is_nil() {
-            object.give_up(UNSAID);
+            self.give_up(number, UNSAID);
         }
-        let told = match &mut object.state {
+        let told = match &mut self.objects[number as usize].state {
             State::Special(watch, past) => {
-                past.end(call, &end);
+                past.end(call, &end, &mut self.kept);
                 watch.end(call, &end, oldest)
             }
             State::Watched(watch) => watch.end(call, &end, oldest),
             State::Undecided(_) | State::Violated => Ok(()),
         };
         let told = match told {
-            Err(Halt::Up(why)) => self.go_on(*number, why),
+            Err(Halt::Up(why)) => self.go_on(number, why),
             told => told,
         };
         match told {
             Ok(()) | Err(Halt::Up(_)) => Ok(None),
-            Err(Halt::Alarm(alarm)) => Ok(self.raise(entry, at, alarm)),
+            Err(Halt::Alarm(alarm)) => Ok(self.raise(number, entry, at, alarm)),
             Err(Halt::Misfit(misfit)) => {
-                self.objects[*number as usize].give_up(MISFIT);
-                Err(self.misfit(event, u64::from(at), misfit))
+                self.give_up(number, MISFIT);
+                Err(self.misfit(u64::from(at), call.f, &end.value, misfit))
             }
         }
     }
 
-    fn raise(&mut self, entry: &Entry, at: u32, Alarm { rule, ops }: Alarm) -> Option<Violation> {
-        let object = &mut self.objects[entry.object as usize];
-        if object.unsaid > 0 {
-            object.give_up(UNSAID);
+    fn raise(
+        &mut self,
+        number: u32,
+        entry: &Entry,
+        at: u32,
+        Alarm { rule, ops }: Alarm,
+    ) -> Option<Violation> {
+        if self.objects[number as usize].unsaid > 0 {
+            self.give_up(number, UNSAID);
             return None;
         }
-        object.state = State::Violated;
+        self.set(number, State::Violated);
         let violation = Violation {
             event: u64::from(at),
             op: OpId(entry.call.op as usize),
-            key: object.name.clone(),
+            key: self.name_of(number).map(str::to_owned),
             ops: ops.into_iter().map(|op| OpId(op as usize)).collect(),
             rule,
         };
@@ -370,8 +434,7 @@ impl Monitor {
     /// An object's own watch gave up: the last resort takes over, if all can be told to it.
     fn go_on(&mut self, number: u32, why: &'static str) -> Result<(), Halt> {
         let general = self.general();
-        let object = &mut self.objects[number as usize];
-        let next = match (&object.state, general) {
+        let next = match (&self.objects[number as usize].state, general) {
             (State::Special(_, past), Some(mut watch)) => match past.tell(&mut *watch) {
                 Ok(true) => Ok(State::Watched(watch)),
                 Ok(false) => Ok(State::Undecided(why)),
@@ -380,40 +443,56 @@ impl Monitor {
             },
             _ => Ok(State::Undecided(why)),
         };
-        object.state = next?;
+        self.set(number, next?);
         Ok(())
     }
 
-    fn misfit(&self, event: &EventRef<'_>, at: u64, misfit: Misfit) -> MonitorError {
-        let (f, model) = (event.f.to_owned(), self.model);
+    /// What is known to be impossible stays so.
+    fn give_up(&mut self, number: u32, why: &'static str) {
+        if !matches!(self.objects[number as usize].state, State::Violated) {
+            self.set(number, State::Undecided(why));
+        }
+    }
+
+    fn set(&mut self, number: u32, state: State) {
+        let before = std::mem::replace(&mut self.objects[number as usize].state, state);
+        if let State::Special(_, past) = before {
+            self.kept -= past.len();
+        }
+    }
+
+    fn misfit(&self, event: u64, f: &str, value: &Value, misfit: Misfit) -> MonitorError {
+        let (f, model) = (f.to_owned(), self.model);
         match misfit {
-            Misfit::Function => MonitorError::Misfit { event: at, f, model },
+            Misfit::Function => MonitorError::Misfit { event, f, model },
             Misfit::Argument { expected } => {
-                let value = event.value.clone();
-                MonitorError::BadValue { event: at, f, value, expected, model }
+                let value = value.clone();
+                MonitorError::BadValue { event, f, value, expected, model }
             }
             Misfit::Answer { expected, value } => {
-                MonitorError::BadValue { event: at, f, value, expected, model }
+                MonitorError::BadValue { event, f, value, expected, model }
             }
         }
     }
 
-    /// The number of the object of this name.
-    fn object(&mut self, name: Option<&str>) -> u32 {
-        let known = match name {
-            Some(name) => self.numbers.get(name).copied(),
-            None => self.unnamed,
-        };
-        known.unwrap_or_else(|| {
-            let number = self.objects.len() as u32;
-            match name {
-                Some(name) => drop(self.numbers.insert(name.to_owned(), number)),
-                None => self.unnamed = Some(number),
-            }
+    /// The number of the object of this name. Transactions span their registers, so those are one object.
+    fn number_of(&self, name: u32) -> u32 {
+        if self.model == ModelKind::MultiRegister { 0 } else { name }
+    }
+
+    /// The name of an object, if it has one.
+    fn name_of(&self, number: u32) -> Option<&str> {
+        self.names.get(number).filter(|_| self.model != ModelKind::MultiRegister)
+    }
+
+    /// The number of the object of this name, which is there from now on.
+    fn object(&mut self, name: u32) -> u32 {
+        let number = self.number_of(name);
+        if number as usize == self.objects.len() {
             let state = self.new_state();
-            self.objects.push(Object { name: name.map(str::to_owned), state, unsaid: 0 });
-            number
-        })
+            self.objects.push(Object { state, unsaid: 0 });
+        }
+        number
     }
 
     fn new_state(&self) -> State {
@@ -468,13 +547,19 @@ impl Monitor {
     }
 }
 
-impl Object {
-    /// What is known to be impossible stays so.
-    fn give_up(&mut self, why: &'static str) {
-        if !matches!(self.state, State::Violated) {
-            self.state = State::Undecided(why);
-        }
+/// A completion of an update must not say anything else than its invocation.
+fn refuse_changed(event: &EventRef<'_>, at: u64, call: &Call) -> Result<(), MonitorError> {
+    let says = event.kind == EventKind::Ok && echoes(call.f) && !event.value.is_nil();
+    if !says || call.input.is_nil() || event.value == call.input {
+        return Ok(());
     }
+    Err(MonitorError::Changed {
+        event: at,
+        f: call.f.to_owned(),
+        value: event.value.clone(),
+        invoked: call.input.clone(),
+        invocation: u64::from(call.at),
+    })
 }
 
 impl fmt::Display for Violation {
@@ -496,6 +581,11 @@ impl fmt::Display for MonitorError {
             Self::BadValue { event, f, value, expected, model } => write!(
                 out,
                 "event {event}: `{f}` with value {value} does not fit model {model}: expected {expected}"
+            ),
+            Self::Changed { event, f, value, invoked, invocation } => write!(
+                out,
+                "event {event}: `{f}` completes with value {value}, but was invoked with {invoked} at event \
+                 {invocation}"
             ),
         }
     }

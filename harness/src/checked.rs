@@ -8,6 +8,8 @@ use rashomon_checker::check::{CheckReport, EngineUse, ModelKind, Validity};
 use rashomon_checker::properties::{PropertyKind, PropertyReport};
 use rashomon_checker::transactions::{Consistency, TransactionReport};
 
+use serde::Serialize;
+
 use crate::codec::InputFormat;
 
 /// A file after all checks that were asked for.
@@ -27,6 +29,32 @@ pub struct CheckedFile {
     pub checks: Vec<Checked>,
     /// Why it could not be checked at all.
     pub trouble: Option<Trouble>,
+    /// How far it was read, if it was judged while it was read.
+    pub streamed: Option<Streamed>,
+}
+
+/// How far a history was read that was judged at the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Streamed {
+    /// Events that were judged.
+    pub events: u64,
+    /// Whether these are all.
+    pub whole: bool,
+    /// What ended it, if it became impossible.
+    pub violation: Option<StreamedViolation>,
+}
+
+/// Where a history became impossible.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamedViolation {
+    /// Position of the event that made it certain, from 0.
+    pub event: u64,
+    /// Its line, from 1.
+    pub line: u64,
+    /// The object, if it has a name.
+    pub key: Option<String>,
+    /// In words.
+    pub sentence: String,
 }
 
 /// One check of a file.
@@ -69,13 +97,20 @@ pub enum Trouble {
     Input(String),
     /// The checker failed.
     Internal(String),
+    /// Somebody stopped it.
+    Interrupted(String),
+    /// A limit ended it before anything could be judged.
+    Limit(String),
 }
 
 impl Trouble {
     /// In words.
     pub fn text(&self) -> &str {
         match self {
-            Self::Input(text) | Self::Internal(text) => text,
+            Self::Input(text)
+            | Self::Internal(text)
+            | Self::Interrupted(text)
+            | Self::Limit(text) => text,
         }
     }
 }
@@ -169,6 +204,20 @@ impl Checked {
 }
 
 impl CheckedFile {
+    /// One that was not looked at yet.
+    pub fn unread(name: String) -> Self {
+        Self {
+            name,
+            format: None,
+            operations: 0,
+            crashed: 0,
+            warnings: Vec::new(),
+            checks: Vec::new(),
+            trouble: None,
+            streamed: None,
+        }
+    }
+
     /// The worst of all verdicts: invalid, then unknown, then valid.
     pub fn validity(&self) -> Validity {
         self.deciding().map_or(Validity::Unknown, Checked::validity)
@@ -254,15 +303,7 @@ mod tests {
             seconds: 0.5,
             outcome: Err(Trouble::Input(outcome)),
         };
-        let mut file = CheckedFile {
-            name: "h".to_owned(),
-            format: None,
-            operations: 0,
-            crashed: 0,
-            warnings: Vec::new(),
-            checks: Vec::new(),
-            trouble: None,
-        };
+        let mut file = CheckedFile::unread("h".to_owned());
         assert_eq!((file.validity(), file.reason()), (Validity::Unknown, None));
         file.checks = vec![check("a".to_owned()), check("b".to_owned())];
         assert_eq!((file.validity(), file.reason()), (Validity::Unknown, Some("a")));

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod check;
 pub mod convert;
 pub mod list;
+mod memory;
 mod names;
 pub mod node;
 mod quantity;
@@ -32,6 +33,7 @@ Examples:
   rashomon check runs/latest/history.jsonl       check a history again, or anybody's
   rashomon check -c serializable txns.edn        transactions against a weaker promise
   rashomon check --report page.html *.edn        a page with every counterexample drawn
+  rashomon check --stream long.jsonl.zst         a history of any length, judged while it is read
   rashomon convert history.edn history.jsonl.zst the same history in another format
   rashomon list                                  workloads, faults, what can be checked, built-in bugs
 

@@ -31,13 +31,14 @@ mod independent;
 mod jepsen_log;
 pub mod jsonl;
 mod maps;
+mod opened;
 mod process;
 mod source;
 mod words;
 pub mod write;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -47,10 +48,9 @@ use rashomon_checker::history::{Event, History, Op};
 
 pub use error::CodecError;
 use error::Flaw;
-use feed::Feed;
 pub use feed::Sink;
-pub use independent::take_apart;
-use source::Source;
+pub use independent::{PairsSoFar, take_apart};
+pub use opened::Opened;
 
 /// A file format for histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -234,7 +234,7 @@ pub fn stream_from(
     format: Option<InputFormat>,
     sink: Sink<'_>,
 ) -> Result<StreamSummary, CodecError> {
-    give_all(input, format, sink).map_err(|flaw| flaw.in_file(name))
+    Opened::new(input, name, format)?.read(sink)
 }
 
 /// All the events that a stream gives.
@@ -248,67 +248,6 @@ fn collect(
         ControlFlow::Continue(())
     })?;
     Ok(LoadedHistory::new(events, lines, summary))
-}
-
-fn give_all(
-    input: impl Read,
-    format: Option<InputFormat>,
-    sink: Sink<'_>,
-) -> Result<StreamSummary, Flaw> {
-    let mut source = Source::open(input).map_err(|error| while_reading(error, 1))?;
-    let start = source.start();
-    let nothing = start.iter().all(u8::is_ascii_whitespace) && start.len() < source::PEEK_BYTES;
-    let format = match format {
-        Some(format) => format,
-        None if nothing => InputFormat::Jsonl,
-        None => detect::format_of(start)?,
-    };
-    let mut feed = Feed::new(sink);
-    if !nothing {
-        let read = read_as(format, &mut source, &mut feed);
-        read.map_err(|flaw| cut_off(flaw, source.torn(), feed.line()))?;
-    }
-    if let Some(packing) = source.torn().filter(|_| !feed.stopped()) {
-        feed.warn(format!("the {packing} file ends early; what could be unpacked was read"));
-    }
-    if feed.events() == 0 && feed.passed_over() > 0 {
-        feed.warn("the file holds no operations, only what the nemesis did".to_owned());
-    }
-    Ok(StreamSummary {
-        format,
-        events: feed.events(),
-        passed_over: feed.passed_over(),
-        stopped: feed.stopped(),
-        warnings: feed.warnings,
-    })
-}
-
-fn read_as(format: InputFormat, source: &mut Source<'_>, feed: &mut Feed<'_>) -> Result<(), Flaw> {
-    match format {
-        InputFormat::Jsonl => jsonl::read(source.input(), feed),
-        InputFormat::Edn | InputFormat::PorcupineKv => maps::read(source.input(), feed),
-        InputFormat::JepsenLog => jepsen_log::read(source.input(), feed),
-    }
-}
-
-/// A mistake at the end of a packed file that ends early is not the writer's.
-fn cut_off(flaw: Flaw, torn: Option<&str>, line: u64) -> Flaw {
-    match (flaw, torn) {
-        (Flaw::At { line, column, reason }, Some(packing)) => {
-            let reason = format!("{reason} (the {packing} file ends early)");
-            Flaw::At { line, column, reason }
-        }
-        (Flaw::Io(error), _) => while_reading(error, line),
-        (flaw, _) => flaw,
-    }
-}
-
-/// Damage in packed data has a place in the text: `line` is the last that was good.
-fn while_reading(error: io::Error, line: u64) -> Flaw {
-    if error.kind() == io::ErrorKind::InvalidData {
-        return Flaw::at(line.max(1), format!("after this line, {error}"));
-    }
-    Flaw::Io(error)
 }
 
 /// Whether each of the two readers of maps understands the one that the bytes begin with. Panics if they differ.

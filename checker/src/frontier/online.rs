@@ -160,6 +160,13 @@ impl<O: Object> Online<O> {
         Self { sabotage: Some(sabotage), ..self }
     }
 
+    /// With less to begin with.
+    #[cfg(test)]
+    pub(crate) fn with_credit(self, credit: u32) -> Self {
+        self.credit.set(credit);
+        self
+    }
+
     /// For interpreting operations.
     pub(crate) fn object(&mut self) -> &mut O {
         &mut self.object

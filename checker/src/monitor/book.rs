@@ -2,13 +2,18 @@
 
 use std::collections::VecDeque;
 
+use super::names::{Names, word_of};
 use super::watch::Call;
-use crate::history::{Activities, Activity, EventKind, EventRef, HistoryError, NONE};
+use crate::Value;
+use crate::history::{Activities, Activity, EventKind, EventRef, HistoryError, NONE, ProcessId};
 
 /// An open operation.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    pub(super) object: u32,
+    /// The number of the name that it was invoked with.
+    pub(super) name: u32,
+    /// That name in a word, if it fits: most completions need look no further.
+    word: u128,
     pub(super) call: Call,
 }
 
@@ -17,6 +22,8 @@ pub(super) struct Entry {
 pub(super) struct Book {
     position: u32,
     operations: u32,
+    /// How many ended in `info`.
+    unknown: u32,
     activities: Activities,
     /// By place; [`Activity::Open`] says which.
     entries: Vec<Option<Entry>>,
@@ -35,6 +42,11 @@ impl Book {
         self.position.saturating_sub(1)
     }
 
+    /// Position of the next event.
+    pub(super) fn next(&self) -> u64 {
+        u64::from(self.position)
+    }
+
     pub(super) fn events(&self) -> u64 {
         u64::from(self.position)
     }
@@ -43,35 +55,44 @@ impl Book {
         u64::from(self.operations)
     }
 
+    /// Operations of unknown outcome: those that are open count.
+    pub(super) fn crashed(&self) -> u64 {
+        let open = self.entries.len() - self.free.len();
+        u64::from(self.unknown) + open as u64
+    }
+
     /// The invocation of the oldest operation that is open and may still complete; the next position if there is none.
     pub(super) fn oldest(&self) -> u32 {
         self.calls.front().map_or(self.position, |(call, _)| *call)
     }
 
-    /// Whether an invocation can be the next event: what it calls, if so.
-    pub(super) fn admit(&self, event: &EventRef<'_>) -> Result<Call, HistoryError> {
+    /// Whether an invocation can be the next event.
+    pub(super) fn admit(&self, event: &EventRef<'_>) -> Result<(), HistoryError> {
         let (at, process) = (self.position as usize, event.process);
         if self.position >= NONE - 1 {
             return Err(HistoryError::TooLong { event: at });
         }
         match self.activities.get(process) {
-            Activity::Idle => {}
+            Activity::Idle => Ok(()),
             Activity::Open(place) => {
                 let open = self.entries[place as usize].as_ref().map_or(0, |entry| entry.call.at);
-                return Err(HistoryError::StillOpen { event: at, process, open: open as usize });
+                Err(HistoryError::StillOpen { event: at, process, open: open as usize })
             }
             Activity::Retired(info) => {
-                return Err(HistoryError::Retired { event: at, process, info: info as usize });
+                Err(HistoryError::Retired { event: at, process, info: info as usize })
             }
         }
-        let (f, input) = (event.f.into(), event.value.clone());
-        Ok(Call { op: self.operations, at: self.position, process, f, input })
     }
 
-    /// An invocation that was admitted.
-    pub(super) fn open(&mut self, object: u32, call: Call) {
+    /// What an invocation that was admitted calls. `f` is its function, as the model calls it.
+    pub(super) fn call(&self, process: ProcessId, f: &'static str, input: Value) -> Call {
+        Call { op: self.operations, at: self.position, process, f, input, mark: 0 }
+    }
+
+    /// The next event is an invocation that was admitted.
+    pub(super) fn open(&mut self, (name, word): (u32, u128), call: Call) {
         let process = call.process;
-        let entry = Entry { object, call };
+        let entry = Entry { name, word, call };
         let place = self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             self.call_numbers.push(0);
@@ -85,25 +106,40 @@ impl Book {
         self.entries[place as usize] = Some(entry);
     }
 
-    /// A completion: the operation that it ends.
-    pub(super) fn close(&mut self, event: &EventRef<'_>) -> Result<Entry, HistoryError> {
+    /// The open operation that a completion would end, and its place.
+    pub(super) fn find(
+        &self,
+        event: &EventRef<'_>,
+        names: &Names,
+    ) -> Result<(u32, &Entry), HistoryError> {
         let (at, process, kind) = (self.position as usize, event.process, event.kind);
-        let missing = HistoryError::NotInvoked { event: at, process, kind };
-        let Activity::Open(place) = self.activities.get(process) else { return Err(missing) };
         if self.position >= NONE - 1 {
             return Err(HistoryError::TooLong { event: at });
         }
-        let Some(entry) = self.entries[place as usize].take_if(|entry| *entry.call.f == *event.f)
-        else {
-            let entry = self.entries[place as usize].as_ref();
-            return Err(HistoryError::Mismatch {
-                event: at,
-                process,
-                invocation: entry.map_or(0, |entry| entry.call.at as usize),
-                invoked: entry.map(|entry| entry.call.f.to_string()).unwrap_or_default(),
-                completed: event.f.to_owned(),
-            });
-        };
+        let missing = HistoryError::NotInvoked { event: at, process, kind };
+        let Activity::Open(place) = self.activities.get(process) else { return Err(missing) };
+        let Some(entry) = &self.entries[place as usize] else { return Err(missing) };
+        let is_same = event.key.is_none_or(|key| {
+            let word = word_of(key);
+            (word != 0 && word == entry.word) || names.get(entry.name) == Some(key)
+        });
+        if event.f == entry.call.f && is_same {
+            return Ok((place, entry));
+        }
+        let key = names.get(entry.name);
+        Err(HistoryError::Mismatch {
+            event: at,
+            process,
+            invocation: entry.call.at as usize,
+            invoked: with_key(entry.call.f, key),
+            completed: with_key(event.f, event.key),
+        })
+    }
+
+    /// The next event ends the operation at this place, which was found.
+    pub(super) fn close(&mut self, place: u32, kind: EventKind) -> Option<Entry> {
+        let entry = self.entries[place as usize].take()?;
+        let process = entry.call.process;
         self.free.push(place);
         let number = self.call_numbers[place as usize].wrapping_sub(self.calls_gone);
         if let Some((_, open)) = self.calls.get_mut(number as usize) {
@@ -114,9 +150,18 @@ impl Book {
             self.calls_gone = self.calls_gone.wrapping_add(1);
         }
         let retired = kind == EventKind::Info;
+        self.unknown += u32::from(retired);
         let next = if retired { Activity::Retired(self.position) } else { Activity::Idle };
         self.activities.set(process, next);
         self.position += 1;
-        Ok(entry)
+        Some(entry)
+    }
+}
+
+/// A function, and the object if it is named, as in the errors of [`crate::history::Builder`].
+fn with_key(f: &str, key: Option<&str>) -> String {
+    match key {
+        Some(key) => format!("{f} {key}"),
+        None => f.to_owned(),
     }
 }

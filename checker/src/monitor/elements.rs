@@ -34,7 +34,7 @@ impl Elements {
 }
 
 impl Watch for Elements {
-    fn invoke(&mut self, call: &Call) -> Result<(), Halt> {
+    fn invoke(&mut self, call: &Call) -> Result<u32, Halt> {
         self.with(&call.input, |watch| watch.invoke(call))
     }
 

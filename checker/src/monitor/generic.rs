@@ -20,11 +20,17 @@ impl<O: Object> Generic<O> {
         Self { online: Online::new(object, bytes_max) }
     }
 
+    /// One that may try less before anything completed.
+    #[cfg(test)]
+    pub(super) fn with_credit(self, credit: u32) -> Self {
+        Self { online: self.online.with_credit(credit) }
+    }
+
     /// What an operation means, by itself.
     fn interpret(&mut self, call: &Call, end: Option<&End>) -> Result<Meaning, Misfit> {
         let mut builder = Builder::with_capacity(1);
         let mut push = |kind, value, named_error: bool| {
-            let (process, f) = (call.process, &*call.f);
+            let (process, f) = (call.process, call.f);
             let error = named_error.then_some("some error");
             let (time, key, node) = (None, None, None);
             builder.push(EventRef { time, process, kind, f, key, value, node, error })
@@ -40,9 +46,9 @@ impl<O: Object> Generic<O> {
 }
 
 impl<O: Object + Send> Watch for Generic<O> {
-    fn invoke(&mut self, call: &Call) -> Result<(), Halt> {
+    fn invoke(&mut self, call: &Call) -> Result<u32, Halt> {
         let meaning = self.interpret(call, None).map_err(Halt::Misfit)?;
-        self.online.invoke(call.op, meaning.open).map_err(out_of)
+        self.online.invoke(call.op, meaning.open).map(|()| 0).map_err(out_of)
     }
 
     fn end(&mut self, call: &Call, end: &End, _oldest: u32) -> Result<(), Halt> {

@@ -2,8 +2,7 @@
 //!
 //! A list of which an element is appended a second time is not for them.
 
-use rustc_hash::FxHashMap;
-
+use super::numbers::Numbers;
 use super::watch::{Alarm, Call, End, Halt, Watch};
 use crate::Value;
 use crate::decide::lists::Read;
@@ -26,7 +25,7 @@ enum Machine {
 pub(super) struct Growing {
     machine: Machine,
     nil_reads_unknown: bool,
-    numbers: FxHashMap<Value, u32>,
+    numbers: Numbers,
     /// The answer at hand.
     answer: Vec<u32>,
 }
@@ -43,7 +42,7 @@ impl Growing {
     }
 
     fn new(machine: Machine, nil_reads_unknown: bool) -> Self {
-        Self { machine, nil_reads_unknown, numbers: FxHashMap::default(), answer: Vec::new() }
+        Self { machine, nil_reads_unknown, numbers: Numbers::default(), answer: Vec::new() }
     }
 
     /// Whether it is one that puts something in.
@@ -57,15 +56,15 @@ impl Growing {
 
     fn element(&mut self, value: &Value) -> u32 {
         if let Some(number) = self.numbers.get(value) {
-            return *number;
+            return number;
         }
         let number = self.numbers.len() as u32;
-        self.numbers.insert(value.clone(), number);
+        self.numbers.insert(value, number);
         number
     }
 
     fn put(&mut self, call: &Call, end: &End) -> Result<(), Halt> {
-        let element = self.element(&call.input);
+        let element = call.mark;
         match (&mut self.machine, end.kind) {
             (Machine::List(_), EventKind::Info | EventKind::Invoke) => Ok(()),
             (Machine::Set(set), EventKind::Info | EventKind::Invoke) => {
@@ -106,7 +105,7 @@ impl Growing {
         };
         let numbers = &self.numbers;
         self.answer.clear();
-        self.answer.extend(items.iter().map(|item| numbers.get(item).copied().unwrap_or(UNKNOWN)));
+        self.answer.extend(items.iter().map(|item| numbers.get(item).unwrap_or(UNKNOWN)));
         let read = Read { op: call.op, call: call.at, ret: end.at };
         let told = match &mut self.machine {
             Machine::List(list) => list.read_completed(read, &self.answer),
@@ -117,9 +116,9 @@ impl Growing {
 }
 
 impl Watch for Growing {
-    fn invoke(&mut self, call: &Call) -> Result<(), Halt> {
-        if !self.puts(&call.f)? {
-            return Ok(());
+    fn invoke(&mut self, call: &Call) -> Result<u32, Halt> {
+        if !self.puts(call.f)? {
+            return Ok(UNKNOWN);
         }
         let element = self.element(&call.input);
         match &mut self.machine {
@@ -129,11 +128,11 @@ impl Watch for Growing {
                 invoked.map_err(|_| Halt::Up("an element is appended twice"))?;
             }
         }
-        Ok(())
+        Ok(element)
     }
 
     fn end(&mut self, call: &Call, end: &End, oldest: u32) -> Result<(), Halt> {
-        if self.puts(&call.f)? { self.put(call, end) } else { self.read(call, end) }?;
+        if self.puts(call.f)? { self.put(call, end) } else { self.read(call, end) }?;
         if let Machine::List(list) = &mut self.machine {
             list.forget(oldest);
         }

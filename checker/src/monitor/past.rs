@@ -2,8 +2,12 @@
 
 use super::watch::{Call, End, Halt, Watch};
 
-/// Events beyond which they are not kept.
+/// Events of one object beyond which they are not kept.
 const EVENTS_MAX: usize = 256;
+
+/// Events of all objects together: with very many objects, those that come later keep none, so that memory does not grow
+/// with the history as long as each object has few events.
+const EVENTS_OF_ALL_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 21 };
 
 /// The events so far, as long as there are not too many.
 #[derive(Debug, Default)]
@@ -19,14 +23,15 @@ enum Kept {
 }
 
 impl Past {
-    pub(super) fn invoke(&mut self, call: &Call) {
-        if self.makes_room() {
+    /// `of_all` counts what the objects keep together.
+    pub(super) fn invoke(&mut self, call: &Call, of_all: &mut usize) {
+        if self.makes_room(of_all) {
             self.events.push(Kept::Invoke(call.clone()));
         }
     }
 
-    pub(super) fn end(&mut self, call: &Call, end: &End) {
-        if self.makes_room() {
+    pub(super) fn end(&mut self, call: &Call, end: &End, of_all: &mut usize) {
+        if self.makes_room(of_all) {
             self.events.push(Kept::End(call.clone(), end.clone()));
         }
     }
@@ -36,12 +41,18 @@ impl Past {
         self.events.len()
     }
 
-    fn makes_room(&mut self) -> bool {
-        if self.events.len() >= EVENTS_MAX {
-            self.dropped = true;
-            self.events = Vec::new();
+    fn makes_room(&mut self, of_all: &mut usize) -> bool {
+        if self.dropped {
+            return false;
         }
-        !self.dropped
+        if self.events.len() >= EVENTS_MAX || *of_all >= EVENTS_OF_ALL_MAX {
+            self.dropped = true;
+            *of_all -= self.events.len();
+            self.events = Vec::new();
+            return false;
+        }
+        *of_all += 1;
+        true
     }
 
     /// Tells all to `watch`. False if they are not all there.
@@ -51,7 +62,8 @@ impl Past {
         }
         for event in &self.events {
             match event {
-                Kept::Invoke(call) => watch.invoke(call)?,
+                // Whoever goes on has no marks.
+                Kept::Invoke(call) => watch.invoke(call).map(|_mark| ())?,
                 Kept::End(call, end) => watch.end(call, end, 0)?,
             }
         }

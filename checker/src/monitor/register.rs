@@ -1,7 +1,6 @@
 //! A register that is watched while it is used.
 
-use rustc_hash::FxHashMap;
-
+use super::numbers::Numbers;
 use super::watch::{Alarm, Call, End, Halt, Watch};
 use crate::Value;
 use crate::decide::Rule;
@@ -10,8 +9,10 @@ use crate::history::EventKind;
 use crate::model::Misfit;
 use crate::model::cas_register::PAIR;
 
-/// Completions between two looks at what can be forgotten.
-const FORGET_INTERVAL: u32 = 256;
+/// Completions between two looks at what can be forgotten, at least. A look costs as much as is left after it, so with
+/// as many completions as that between two of them, it costs nothing that counts, and what is remembered is at most
+/// twice what must be: little enough that a thousand registers fit into a processor's cache.
+const FORGET_INTERVAL_MIN: u32 = 8;
 
 /// A register whose values are each written once, as far as anybody can still tell.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(super) struct Register {
     nil_reads_unknown: bool,
     machine: Machine,
     /// The number of each value that may still be seen.
-    numbers: FxHashMap<Value, u32>,
+    numbers: Numbers,
     /// By number, for taking values out again.
     values: Vec<Value>,
     free: Vec<u32>,
@@ -40,8 +41,8 @@ enum Act<'a> {
 impl Register {
     /// `cas`: whether there is compare-and-set.
     pub(super) fn new(initial: &Value, cas: bool, nil_reads_unknown: bool) -> Self {
-        let mut numbers = FxHashMap::default();
-        numbers.insert(initial.clone(), 0);
+        let mut numbers = Numbers::default();
+        numbers.insert(initial, 0);
         Self {
             cas,
             nil_reads_unknown,
@@ -50,12 +51,12 @@ impl Register {
             values: vec![initial.clone()],
             free: Vec::new(),
             waiting: Vec::new(),
-            until_forget: FORGET_INTERVAL,
+            until_forget: FORGET_INTERVAL_MIN,
         }
     }
 
     fn act<'a>(&self, call: &'a Call) -> Result<Act<'a>, Halt> {
-        match (&*call.f, &call.input) {
+        match (call.f, &call.input) {
             ("read", _) => Ok(Act::Read),
             ("write", value) => Ok(Act::Write(value)),
             ("cas", Value::List(pair)) if self.cas && pair.len() == 2 => {
@@ -68,16 +69,15 @@ impl Register {
 
     fn complete(&mut self, call: &Call, end: &End) -> Result<(), Halt> {
         let from_nowhere = Alarm { rule: Rule::FromNowhere, ops: vec![call.op] };
-        let known = |number: Option<&u32>| {
-            number.map(|number| CellOp::Read(*number)).ok_or(Halt::Alarm(from_nowhere))
-        };
+        let known = |number: Option<u32>| number.map(CellOp::Read).ok_or(Halt::Alarm(from_nowhere));
         let done = match self.act(call)? {
             Act::Read if end.value.is_nil() && self.nil_reads_unknown => return Ok(()),
             // If it is not known, nobody wrote it, or it was overwritten before anything that is still open began.
             Act::Read => known(self.numbers.get(&end.value))?,
             Act::Cas(from, to) if from == to => known(self.numbers.get(from))?,
-            // What a compare-and-set expects was noted at its invocation.
-            Act::Write(value) | Act::Cas(_, value) => CellOp::Write(self.number(value)),
+            // What a compare-and-set expects was noted at its invocation, and what an open operation writes has kept
+            // its number.
+            Act::Write(_) | Act::Cas(..) => CellOp::Write(call.mark),
         };
         let completed = self.machine.complete(call.op, call.at, end.at, done.value());
         completed.map_err(|Conflict { rule, ops }| Halt::Alarm(Alarm { rule, ops }))
@@ -108,7 +108,6 @@ impl Register {
         if self.until_forget > 0 {
             return;
         }
-        self.until_forget = FORGET_INTERVAL;
         let Self { machine, numbers, values, waiting, .. } = self;
         machine.forget(oldest, |number| {
             numbers.remove(&values[number as usize]);
@@ -117,11 +116,13 @@ impl Register {
         let machine = &self.machine;
         let free = self.waiting.extract_if(.., |number| machine.is_free(*number));
         self.free.extend(free);
+        let left = self.numbers.len() + self.machine.remembered() + self.waiting.len();
+        self.until_forget = u32::try_from(left).unwrap_or(u32::MAX).max(FORGET_INTERVAL_MIN);
     }
 
     /// Takes the number from a value that nobody writes and nobody expects.
     fn release(&mut self, value: &Value) {
-        if let Some(number) = self.numbers.get(value).copied()
+        if let Some(number) = self.numbers.get(value)
             && self.machine.is_free(number)
         {
             self.numbers.remove(value);
@@ -131,7 +132,7 @@ impl Register {
 
     fn number(&mut self, value: &Value) -> u32 {
         if let Some(number) = self.numbers.get(value) {
-            return *number;
+            return number;
         }
         let number = if let Some(number) = self.free.pop() {
             self.machine.reuse(number);
@@ -141,22 +142,29 @@ impl Register {
             self.values.push(value.clone());
             self.machine.add_value()
         };
-        self.numbers.insert(value.clone(), number);
+        self.numbers.insert(value, number);
         number
     }
 }
 
 impl Watch for Register {
-    /// Gives up if a value that may still be seen is written again: then this is not the one to decide.
-    fn invoke(&mut self, call: &Call) -> Result<(), Halt> {
-        let what = match self.act(call)? {
-            Act::Read => return Ok(()),
-            Act::Cas(from, to) if from == to => return Ok(()),
-            Act::Write(value) => CellOp::Write(self.number(value)),
-            Act::Cas(from, to) => CellOp::Cas(self.number(from), self.number(to)),
+    /// Gives up if a value that may still be seen is written again: then this is not the one to decide. The mark is the
+    /// number of what is written.
+    fn invoke(&mut self, call: &Call) -> Result<u32, Halt> {
+        let (what, number) = match self.act(call)? {
+            Act::Read => return Ok(0),
+            Act::Cas(from, to) if from == to => return Ok(0),
+            Act::Write(value) => {
+                let number = self.number(value);
+                (CellOp::Write(number), number)
+            }
+            Act::Cas(from, to) => {
+                let (from, number) = (self.number(from), self.number(to));
+                (CellOp::Cas(from, number), number)
+            }
         };
         let unique = self.machine.invoke(call.op, call.at, what);
-        if unique { Ok(()) } else { Err(Halt::Up("a value is written twice")) }
+        if unique { Ok(number) } else { Err(Halt::Up("a value is written twice")) }
     }
 
     fn end(&mut self, call: &Call, end: &End, oldest: u32) -> Result<(), Halt> {

@@ -1,5 +1,8 @@
 //! The monitor against the check of the whole history.
 
+mod limits;
+mod refusals;
+
 use super::{Monitor, MonitorOptions};
 use crate::Value;
 use crate::check::{CheckOptions, Engine, ModelKind, Validity, check};

@@ -14,8 +14,11 @@ pub(super) struct Call {
     /// Position of the invocation.
     pub(super) at: u32,
     pub(super) process: ProcessId,
-    pub(super) f: Box<str>,
+    /// The function, as the model calls it.
+    pub(super) f: &'static str,
     pub(super) input: Value,
+    /// What the watch that was told of it wants to be reminded of when it ends.
+    pub(super) mark: u32,
 }
 
 /// How an operation ended.
@@ -49,8 +52,8 @@ pub(super) struct Alarm {
 
 /// Watches one object. After an `Err` it is of no further use.
 pub(super) trait Watch: fmt::Debug + Send {
-    /// An operation begins.
-    fn invoke(&mut self, call: &Call) -> Result<(), Halt>;
+    /// An operation begins. The answer is its mark.
+    fn invoke(&mut self, call: &Call) -> Result<u32, Halt>;
 
     /// An operation ends. Nothing that is open, of any object, was invoked before `oldest`.
     fn end(&mut self, call: &Call, end: &End, oldest: u32) -> Result<(), Halt>;

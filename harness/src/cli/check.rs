@@ -12,30 +12,33 @@ mod guess;
 mod judge;
 mod output;
 mod page;
+mod stream;
 mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rashomon_checker::Value;
-use rashomon_checker::check::{Engine, ModelKind};
+use rashomon_checker::check::{Engine, ModelKind, Validity};
 use rashomon_checker::transactions::Consistency;
 
 use super::quantity::{self, Bytes};
 use super::run::Format;
-use crate::checked::{CheckedFile, Trouble};
+use super::target;
+use crate::checked::{CheckedFile, Found, Trouble};
 use crate::codec::InputFormat;
 use crate::console::{result, say};
 use crate::exit::{self, Exit};
 use crate::visible::visible;
 use ask::PropertyAsk;
 use page::Page;
+use stream::Stream;
 
 /// Arguments of `rashomon check`.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Args {
-    /// Histories; a folder stands for the history.jsonl in it
+    /// Histories; a folder stands for the history.jsonl in it, and with --stream "-" for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What must hold (see "rashomon list models") [default: what the run's plan, the format or the functions tell]
@@ -69,10 +72,12 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = EngineName::Auto, value_name = "ENGINE")]
     #[arg(help_heading = "Meaning")]
     engine: EngineName,
-    /// Time for each check of a file, such as 90s or 5m; then the verdict is unknown
-    #[arg(long, value_parser = quantity::time, default_value = "60s", value_name = "TIME")]
-    #[arg(help_heading = "Limits")]
-    time_limit: Duration,
+    /// Judge while reading, in memory that does not grow with the history: a verdict, but no explanation of what is wrong
+    #[arg(long, help_heading = "Limits")]
+    stream: bool,
+    /// Time for each check of a file, such as 90s or 5m; then the verdict is unknown [default: 60s; none with --stream]
+    #[arg(long, value_parser = quantity::time, value_name = "TIME", help_heading = "Limits")]
+    time_limit: Option<Duration>,
     /// Memory for the search, such as 512MiB or 2GiB; then the verdict is unknown
     #[arg(long, default_value = "2GiB", value_name = "SIZE", help_heading = "Limits")]
     memory_limit: Bytes,
@@ -91,6 +96,16 @@ pub struct Args {
     /// Replace PAGE.html even if it is no page of this kind
     #[arg(long, requires = "report", help_heading = "Output")]
     force: bool,
+}
+
+/// Time for each check where nobody says another.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+impl Args {
+    /// Time for each check of a file that is read as a whole.
+    fn time(&self) -> Duration {
+        self.time_limit.unwrap_or(TIME_LIMIT)
+    }
 }
 
 /// What a read of nil says.
@@ -131,6 +146,13 @@ impl From<EngineName> for Engine {
 
 /// Checks every file.
 pub fn main(args: &Args) -> Exit {
+    if args.stream {
+        return streamed(args);
+    }
+    if args.files.iter().any(|file| target::is_stdio(file) && !file.exists()) {
+        tell("error: \"-\" stands for stdin only with --stream");
+        return Exit::Usage;
+    }
     let mut page = match args.report.as_deref().map(|path| Page::new(path, args)).transpose() {
         Ok(page) => page,
         Err(text) => {
@@ -152,6 +174,31 @@ pub fn main(args: &Args) -> Exit {
     exit::worst(exits)
 }
 
+/// Checks every file while it is read.
+fn streamed(args: &Args) -> Exit {
+    if let Some(why) = Stream::refuses(args) {
+        tell(&format!("error: {why}"));
+        return Exit::Usage;
+    }
+    let stream = match Stream::new() {
+        Ok(stream) => stream,
+        Err(trouble) => {
+            tell(&format!("error: {}", trouble.text()));
+            return Exit::Internal;
+        }
+    };
+    let mut exits: Vec<Exit> = Vec::with_capacity(args.files.len());
+    for file in &args.files {
+        exits.push(tell_about(args, &stream.file(args, file)));
+        if stream.is_interrupted() {
+            // Ctrl-C is for all of them.
+            exits.push(Exit::Interrupted);
+            break;
+        }
+    }
+    exit::worst(exits)
+}
+
 /// Says what came out for a file. A program that asked for objects gets one even where there is no verdict.
 fn tell_about(args: &Args, file: &CheckedFile) -> Exit {
     for warning in &file.warnings {
@@ -169,9 +216,23 @@ fn tell_about(args: &Args, file: &CheckedFile) -> Exit {
                 tell(&format!("error: {}: internal error: {text}", file.name));
                 Exit::Internal
             }
+            Trouble::Interrupted(text) => {
+                tell(&format!("{}: {text}", file.name));
+                Exit::Interrupted
+            }
+            Trouble::Limit(text) => {
+                tell(&format!("{}: {text}", file.name));
+                Exit::Unknown
+            }
         });
     }
     let found = file.checks.iter().filter_map(|check| check.outcome.as_ref().ok());
+    if file.streamed.is_none() && found.clone().any(ran_out_of_memory) {
+        tell(&format!(
+            "note: {}: --memory-limit allows for more; --stream needs some for what is open only",
+            file.name
+        ));
+    }
     exits.extend(found.map(|found| Exit::from(found.validity())));
     let text = match args.format {
         Format::Human => output::lines(file, args.verbose),
@@ -179,6 +240,11 @@ fn tell_about(args: &Args, file: &CheckedFile) -> Exit {
     };
     exits.extend(text.map(|text| result(&text)));
     exit::worst(exits)
+}
+
+fn ran_out_of_memory(found: &Found) -> bool {
+    let reason = found.reason().unwrap_or_default();
+    found.validity() == Validity::Unknown && reason.contains("memory budget")
 }
 
 /// Says something about a file on stderr, on one line whatever the file holds.

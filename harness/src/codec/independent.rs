@@ -12,28 +12,50 @@ use crate::codec::error::Flaw;
 /// Functions whose values a split could be about.
 const FUNCTIONS: [&str; 5] = ["read", "write", "cas", "add", "append"];
 
-/// Whether the history looks as if its values were keys with values: each is a pair, and some pair cannot well be
-/// anything else.
-pub(super) fn looks_independent(events: &[Event]) -> bool {
-    let mut told = false;
-    for event in events {
-        let says_value = matches!(event.kind, EventKind::Invoke | EventKind::Ok);
-        if event.key.is_some() || !FUNCTIONS.contains(&event.f.as_str()) {
-            return false;
+/// Whether a history looks, as far as it was seen, as if its values were keys with values: each is a pair, and some pair
+/// cannot well be anything else.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PairsSoFar {
+    ruled_out: bool,
+    told: bool,
+}
+
+impl PairsSoFar {
+    /// One more event.
+    pub fn see(&mut self, kind: EventKind, f: &str, key: Option<&str>, value: &Value) {
+        if self.ruled_out {
+            return;
         }
-        if !says_value || event.value.is_nil() {
-            continue;
+        let says_value = matches!(kind, EventKind::Invoke | EventKind::Ok);
+        if key.is_some() || !FUNCTIONS.contains(&f) {
+            self.ruled_out = true;
+        } else if says_value && !value.is_nil() {
+            match value.as_list() {
+                Some([key, value]) => self.told = self.told || tells(kind, f, key, value),
+                _ => self.ruled_out = true,
+            }
         }
-        let Some([key, value]) = event.value.as_list() else { return false };
-        told = told || tells(event, key, value);
     }
-    told
+
+    /// Whether it looks so.
+    pub fn look_independent(self) -> bool {
+        self.told && !self.ruled_out
+    }
+}
+
+/// [`PairsSoFar`] of a whole history.
+pub(super) fn looks_independent(events: &[Event]) -> bool {
+    let mut pairs = PairsSoFar::default();
+    for event in events {
+        pairs.see(event.kind, &event.f, event.key.as_deref(), &event.value);
+    }
+    pairs.look_independent()
 }
 
 /// A read is invoked with a value that is not known yet; a compare-and-set takes a pair, not a value and a pair.
-fn tells(event: &Event, key: &Value, value: &Value) -> bool {
+fn tells(kind: EventKind, f: &str, key: &Value, value: &Value) -> bool {
     let plain = !key.is_nil() && key.as_list().is_none();
-    match (event.kind, event.f.as_str()) {
+    match (kind, f) {
         (EventKind::Invoke, "read") => plain && value.is_nil(),
         (EventKind::Invoke, "cas") => plain && value.as_list().is_some_and(|pair| pair.len() == 2),
         _ => false,

@@ -24,6 +24,7 @@ fn file(name: &str, asked: Asked, outcome: Result<Found, Trouble>) -> CheckedFil
         warnings: Vec::new(),
         checks: vec![Checked { asked, seconds: 0.0125, outcome }],
         trouble: None,
+        streamed: None,
     }
 }
 

@@ -25,53 +25,76 @@ pub(super) enum Guess {
     Transactions,
 }
 
-/// What the run's plan, the format or the functions imply.
-pub(super) fn of(path: &Path, loaded: &LoadedHistory) -> Result<Guess, String> {
-    let functions = functions(loaded);
+/// What tells what a history is about.
+#[derive(Debug, Default)]
+pub(super) struct Clues {
+    functions: BTreeSet<String>,
+    /// Whether transactions append to lists, or read any.
+    lists: bool,
+}
+
+impl Clues {
+    /// All that a history has.
+    pub(super) fn of(loaded: &LoadedHistory) -> Self {
+        let mut clues = Self::default();
+        for event in &loaded.events {
+            clues.see(&event.f, &event.value);
+        }
+        clues
+    }
+
+    /// One more event.
+    pub(super) fn see(&mut self, f: &str, value: &Value) {
+        if !self.functions.contains(f) {
+            self.functions.insert(f.to_owned());
+        }
+        if f == "txn" && !self.lists {
+            self.lists = micros(value).any(|micro| match micro {
+                [f, ..] if f.as_text() == Some("append") => true,
+                [_, _, value] => value.as_list().is_some(),
+                _ => false,
+            });
+        }
+    }
+}
+
+/// What the run's plan, the format (`hint`) or the functions imply; or in words what there was to go by.
+pub(super) fn of(path: &Path, hint: Option<ModelKind>, clues: &Clues) -> Result<Guess, String> {
+    let functions: BTreeSet<&str> = clues.functions.iter().map(String::as_str).collect();
     let planned = planned(path).filter(|model| is_of_run(path) || knows_all(*model, &functions));
-    if let Some(model) = planned.or(loaded.model_hint) {
+    if let Some(model) = planned.or(hint) {
         return Ok(Guess::Model(model));
     }
     // No model knows transactions that append; those on registers are decided exactly by the multi-register.
-    if functions.iter().eq(["txn"].iter()) && works_on_lists(loaded) {
+    if functions.iter().eq(["txn"].iter()) && clues.lists {
         return Ok(Guess::Transactions);
     }
     by_functions(&functions).map(Guess::Model).ok_or_else(|| {
         let functions: Vec<&str> = functions.into_iter().collect();
-        let models = ModelKind::ALL.map(ModelKind::name).join(", ");
-        let seen = match functions.as_slice() {
+        match functions.as_slice() {
             [] => "it has no operations".to_owned(),
             some => format!("its functions are {}", some.join(", ")),
-        };
-        format!(
-            "cannot tell the model: {seen}; give --property, --consistency, or --model, one of {models}"
-        )
+        }
     })
 }
 
-/// Whether transactions append to lists, or read any.
-fn works_on_lists(loaded: &LoadedHistory) -> bool {
-    micros(loaded).any(|micro| match micro {
-        [f, ..] if f.as_text() == Some("append") => true,
-        [_, _, value] => value.as_list().is_some(),
-        _ => false,
-    })
+/// The names of all models.
+pub(super) fn models() -> String {
+    ModelKind::ALL.map(ModelKind::name).join(", ")
 }
 
 /// Whether transactions `read` and `write`, as Knossos' do; Elle's have `r` and `w`.
 pub(super) fn has_long_names(loaded: &LoadedHistory) -> bool {
-    micros(loaded).any(|micro| {
+    let transactions = loaded.events.iter().filter(|event| event.f == "txn");
+    transactions.flat_map(|event| micros(&event.value)).any(|micro| {
         let f = micro.first().and_then(Value::as_text);
         f.is_some_and(|f| ["read", "write"].contains(&f))
     })
 }
 
-/// The micro-operations of all transactions.
-fn micros(loaded: &LoadedHistory) -> impl Iterator<Item = &[Value]> {
-    let transactions = loaded.events.iter().filter(|event| event.f == "txn");
-    transactions
-        .flat_map(|event| event.value.as_list().unwrap_or_default())
-        .filter_map(Value::as_list)
+/// The micro-operations of a transaction.
+fn micros(transaction: &Value) -> impl Iterator<Item = &[Value]> {
+    transaction.as_list().unwrap_or_default().iter().filter_map(Value::as_list)
 }
 
 /// Whether the file is the history that a plan beside it is about.
@@ -81,10 +104,6 @@ fn is_of_run(path: &Path) -> bool {
 
 fn knows_all(model: ModelKind, functions: &BTreeSet<&str>) -> bool {
     functions.iter().all(|f| model.functions().contains(f))
-}
-
-fn functions(loaded: &LoadedHistory) -> BTreeSet<&str> {
-    loaded.events.iter().map(|event| event.f.as_str()).collect()
 }
 
 /// What the plan beside the history says, if there is one. Only the workload's name is looked at, so that a plan of

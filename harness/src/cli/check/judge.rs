@@ -1,5 +1,6 @@
 //! A file, and all checks of it.
 
+use std::fs::Metadata;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,25 +12,21 @@ use rashomon_checker::properties::{self, PropertyOptions};
 use rashomon_checker::transactions::{self, Consistency, TransactionOptions};
 
 use super::ask::PropertyAsk;
-use super::guess::{self, Guess};
-use super::{Args, NilReads, history_in, watch};
+use super::guess::{self, Clues, Guess};
+use super::{Args, NilReads, history_in, tell, watch};
 use crate::checked::{Asked, Checked, CheckedFile, Found, Trouble};
+use crate::cli::memory;
 use crate::codec::{self, CodecError, LoadedHistory};
 
 /// What a file without operations says.
-const NOTHING: &str = "the file holds no operations";
+pub(super) const NOTHING: &str = "the file holds no operations";
+
+/// Memory that a history takes while it is read, by byte of a file that is not packed: somewhat less.
+const BYTES_PER_BYTE: u64 = 3;
 
 /// Reads a file and makes all checks that were asked for.
 pub(super) fn file(args: &Args, file: &Path) -> CheckedFile {
-    let mut checked = CheckedFile {
-        name: file.display().to_string(),
-        format: None,
-        operations: 0,
-        crashed: 0,
-        warnings: Vec::new(),
-        checks: Vec::new(),
-        trouble: None,
-    };
+    let mut checked = CheckedFile::unread(file.display().to_string());
     match Reading::new(args, file) {
         Ok(reading) => {
             checked.format = Some(reading.loaded.format);
@@ -60,8 +57,14 @@ fn asks<'a>(args: &'a Args, reading: &Reading<'_>) -> Result<Vec<Ask<'a>>, Troub
     asks.extend(args.consistency.map(Ask::Transactions));
     if asks.is_empty() {
         let path = &reading.path;
-        let guess = guess::of(path, &reading.loaded)
-            .map_err(|text| Trouble::Input(format!("{}: {text}", path.display())))?;
+        let clues = Clues::of(&reading.loaded);
+        let guess = guess::of(path, reading.loaded.model_hint, &clues).map_err(|seen| {
+            Trouble::Input(format!(
+                "{}: cannot tell the model: {seen}; give --property, --consistency, or --model, one of {}",
+                path.display(),
+                guess::models()
+            ))
+        })?;
         asks.push(match guess {
             Guess::Model(model) => Ask::Model(model),
             Guess::Transactions => Ask::Transactions(Consistency::default()),
@@ -97,7 +100,7 @@ impl<'a> Reading<'a> {
             Ask::Transactions(consistency) => Asked::Transactions(*consistency),
         };
         let started = Instant::now();
-        let (operations, limit) = (self.history.len(), self.args.time_limit);
+        let (operations, limit) = (self.history.len(), self.args.time());
         let outcome = watch::while_working(self.file, operations, limit, || {
             catch_unwind(AssertUnwindSafe(|| match ask {
                 Ask::Model(model) => self.model(*model, started),
@@ -121,7 +124,7 @@ impl<'a> Reading<'a> {
         let initial = self.initial();
         let options = CheckOptions {
             memory_bytes_max: usize::try_from(args.memory_limit.0).unwrap_or(usize::MAX),
-            should_stop: &|| started.elapsed() >= args.time_limit,
+            should_stop: &|| started.elapsed() >= args.time(),
             threads: args.threads.map_or_else(threads_available, usize::from),
             initial: Some(initial.clone()),
             failed_cas_observed: self.loaded.failed_cas_observed,
@@ -157,7 +160,7 @@ impl<'a> Reading<'a> {
         let options = TransactionOptions {
             consistency,
             initial: args.initial.clone().unwrap_or(by_convention),
-            should_stop: &|| started.elapsed() >= args.time_limit,
+            should_stop: &|| started.elapsed() >= args.time(),
             ..TransactionOptions::default()
         };
         let keeps_format = knossos || args.nil_reads.is_some() || !self.loaded.nil_reads_unknown;
@@ -183,7 +186,7 @@ impl<'a> Reading<'a> {
     }
 
     fn time_is_over(&self) -> String {
-        format!("the time limit of {} s is over", self.args.time_limit.as_secs_f64())
+        format!("the time limit of {} s is over", self.args.time().as_secs_f64())
     }
 
     /// The event at this position does not fit what was asked for.
@@ -193,8 +196,23 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Says beforehand that a file may be too large to be read as a whole: nobody is left to say it afterwards.
+fn warn_of_size(path: &Path) {
+    let file = path.metadata().ok().filter(Metadata::is_file);
+    let bytes = file.map_or(0, |file| file.len());
+    let needed = bytes.saturating_mul(BYTES_PER_BYTE);
+    if memory::available().is_some_and(|available| needed > available) {
+        tell(&format!(
+            "note: {}: a file of {} MB may not fit into memory; --stream judges it while it is read",
+            path.display(),
+            bytes / 1_000_000
+        ));
+    }
+}
+
 /// Reads the history in the sense of the arguments.
 fn load(args: &Args, path: &Path) -> Result<LoadedHistory, CodecError> {
+    warn_of_size(path);
     let mut loaded = codec::read_history(path, args.input_format)?;
     if args.independent {
         loaded.split_independent(path)?;
@@ -211,11 +229,16 @@ fn refuse_unsplit(args: &Args, path: &Path, loaded: &LoadedHistory) -> Result<()
     if args.independent || !loaded.looks_independent() {
         return Ok(());
     }
-    Err(Trouble::Input(format!(
+    Err(unsplit(path))
+}
+
+/// What is said of a history that looks as if its values were keys with values.
+pub(super) fn unsplit(path: &Path) -> Trouble {
+    Trouble::Input(format!(
         "{}: every value is a pair, as in Jepsen's independent tests, where it is [key value]: give --independent to \
          judge each key by itself",
         path.display()
-    )))
+    ))
 }
 
 fn threads_available() -> usize {

@@ -6,7 +6,7 @@ use rashomon_checker::properties::PropertyReport;
 use rashomon_checker::transactions::TransactionReport;
 use serde::Serialize;
 
-use crate::checked::{Asked, Checked, CheckedFile, Found};
+use crate::checked::{Asked, Checked, CheckedFile, Found, Streamed};
 use crate::visible::visible;
 
 /// Findings that are shown of each check.
@@ -48,8 +48,12 @@ fn headline(
     };
     let reason = found.reason().map(|reason| format!(" {reason}")).unwrap_or_default();
     let by = if verbose { format!(", by {}", found.decided_by()) } else { String::new() };
+    let read = match &file.streamed {
+        Some(streamed) => format!("{} events read, ", streamed.events),
+        None => String::new(),
+    };
     format!(
-        "{}: {name}{verdict} ({} operations, {} crashed, {:.3} s{by}){reason}",
+        "{}: {name}{verdict} ({read}{} operations, {} crashed, {:.3} s{by}){reason}",
         file.name, file.operations, file.crashed, check.seconds
     )
 }
@@ -146,6 +150,7 @@ pub(super) fn json(file: &CheckedFile) -> String {
             configurations: report.configurations,
             engines: &report.engines,
         }),
+        streamed: file.streamed.as_ref(),
         checks: file.checks.iter().map(one).collect(),
     };
     serde_json::to_string(&record).expect("a record of text and numbers has a JSON form")
@@ -183,6 +188,8 @@ struct Record<'a> {
     read: Option<Read<'a>>,
     #[serde(flatten)]
     of_model: Option<OfModel<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streamed: Option<&'a Streamed>,
     checks: Vec<CheckRecord<'a>>,
 }
 

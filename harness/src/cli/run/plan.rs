@@ -7,6 +7,7 @@ use crate::bugs::Bug;
 use rashomon_workloads::Workload;
 
 use super::Args;
+use crate::cli::memory;
 use crate::cli::names::unknown;
 use crate::nemesis::{self, FaultSpec};
 use crate::plan::{Plan, SCHEMA_VERSION};
@@ -31,7 +32,7 @@ pub(super) struct Resolved {
 pub(super) fn resolve(args: &Args, program: &str, started: WallTime) -> Result<Resolved, String> {
     let workload = workload(&args.workload)?;
     let mut plan = unnamed(args, workload, started)?;
-    feasible(&plan, memory_available())?;
+    feasible(&plan, memory::available())?;
     plan.command = command(program, &plan, &args.out)?;
     Ok(Resolved { plan, workload })
 }
@@ -93,14 +94,6 @@ fn feasible(plan: &Plan, memory: Option<u64>) -> Result<(), String> {
         (bytes / 1e9).ceil(),
         (memory as f64 / 1e9).floor()
     ))
-}
-
-/// What the kernel thinks can be had without swapping.
-fn memory_available() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }
 
 /// The commands that repeat a run and what was made of it.
