@@ -2,7 +2,7 @@
 //! key with revisions, each operation acting at one moment between its invocation and its completion.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
@@ -50,7 +50,7 @@ struct Operation {
 enum Store {
     Queue(VecDeque<i64>),
     Stack(Vec<i64>),
-    Priority(BTreeMap<i64, ()>),
+    Priority(BTreeSet<i64>),
     /// By element: whether it is there, and how many operations had acted when that changed.
     Elements(Vec<(bool, u64)>, u64),
     Counter(i64),
@@ -65,7 +65,7 @@ impl Store {
         match model {
             ModelKind::FifoQueue => Self::Queue(VecDeque::new()),
             ModelKind::Stack => Self::Stack(Vec::new()),
-            ModelKind::PriorityQueue => Self::Priority(BTreeMap::new()),
+            ModelKind::PriorityQueue => Self::Priority(BTreeSet::new()),
             ModelKind::ElementSet => Self::Elements(vec![(false, 0); ELEMENTS as usize], 0),
             ModelKind::Counter => Self::Counter(0),
             ModelKind::OwnedMutex => Self::Lock(None),
@@ -118,7 +118,8 @@ impl Store {
                 if operation.f != "read" {
                     *value += 1;
                 }
-                let told = *value - if lies && operation.f == "read" { OFF as i64 } else { 0 };
+                let off = if lies && operation.f == "read" { OFF.cast_signed() as i64 } else { 0 };
+                let told = *value - off;
                 operation.answer = Value::Int(told);
                 return told != *value;
             }
@@ -135,7 +136,7 @@ impl Store {
         match self {
             Self::Queue(held) => held.push_back(element),
             Self::Stack(held) => held.push(element),
-            Self::Priority(held) => drop(held.insert(element, ())),
+            Self::Priority(held) => drop(held.insert(element)),
             _ => {}
         }
     }
@@ -149,8 +150,8 @@ impl Store {
                 Some(held.remove(at))
             }
             Self::Priority(held) => {
-                let element = *held.keys().nth(behind)?;
-                held.remove(&element).map(|()| element)
+                let element = *held.iter().nth(behind)?;
+                held.take(&element)
             }
             _ => None,
         }
