@@ -298,6 +298,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             keys: entries.len(),
             configurations: 0,
             engines: engines(&entries),
+            impossible_from: None,
             counterexample: None,
             linearizations: Vec::new(),
         };
@@ -312,6 +313,13 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             }
             return Ok(report);
         };
+        report.validity = Validity::Invalid;
+        report.impossible_from = Some(earliest);
+        if !job.options.explain {
+            let what = format!("not linearizable from event {earliest} on");
+            report.reason = Some(format!("{} is {what}", name(job, *part)));
+            return Ok(report);
+        }
         let core = match &finding.verdict {
             Verdict::Invalid { core: Some((core, _)), .. } => core,
             _ => part.ids,
@@ -321,7 +329,6 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         let shown = if open { part.ids } else { core };
         let key = Key::of(job, part.key, shown, (self.make)())
             .map_err(|(misfit, id)| misfit_of(job, misfit, id))?;
-        report.validity = Validity::Invalid;
         let (configurations, counterexample) =
             counterexample::build(job, key, core, earliest, self.court.budget);
         report.configurations = configurations;
