@@ -20,6 +20,9 @@ use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, chec
 use rashomon_checker::history::{Event, EventRef, History};
 use rashomon_checker::monitor::{Monitor, MonitorOptions};
 
+/// A case is repeated as often, or until a second is used up; the fastest round counts.
+const ROUNDS_MAX: usize = 25;
+
 /// What a case checks.
 struct Case {
     name: &'static str,
@@ -216,11 +219,12 @@ fn run(case: &Case) {
     let held = peak_mib();
     let mut best = f64::INFINITY;
     let mut report = None;
-    for _ in 0..5 {
+    let begun = cpu_seconds();
+    for _ in 0..ROUNDS_MAX {
         let before = cpu_seconds();
         report = Some(judge(case, &history));
         best = best.min(cpu_seconds() - before);
-        if best > 1.0 {
+        if cpu_seconds() - begun > 1.0 {
             break;
         }
     }
@@ -250,11 +254,10 @@ fn judge(case: &Case, history: &History) -> CheckReport {
     check(history, case.model, &options).expect("a fit")
 }
 
-/// CPU time of this process, from the kernel's count in ticks... of nanoseconds.
+/// CPU time of this process.
 fn cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/schedstat").expect("the kernel's count");
-    let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse::<f64>().ok());
-    nanos.expect("nanoseconds") / 1e9
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// The most memory that this process ever held.

@@ -28,13 +28,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod containers;
 mod objects;
 mod revisions;
+mod words;
 
 use std::fmt;
 
-use crate::check::{CheckOptions, Job, ModelKind, ObjectOrder};
-use crate::history::{History, OpId};
+use crate::check::{CheckOptions, Job, ModelKind, ObjectOrder, Part};
+use crate::history::{History, NONE, OpId, Record};
 use objects::State;
 
 /// What is wrong with an order.
@@ -73,39 +75,38 @@ pub fn replay(
         let place = ids.binary_search(&id).map_err(|_| stranger(*op))?;
         places.push(place as u32);
     }
-    replay_part(&job, &ids, &places).map_err(|what| OrderFlaw { what })
+    let records: Vec<Record> = ids.iter().map(|id| history.records[*id as usize]).collect();
+    replay_part(&job, Part::of(&ids, &records), &places).map_err(|what| OrderFlaw { what })
 }
 
-/// Replays `order` (indices into `ids`) for the object that these operations concern. `Err` says what is wrong with it.
-pub(crate) fn replay_part(job: &Job<'_>, ids: &[u32], order: &[u32]) -> Result<(), String> {
-    let history = job.history;
-    let mut placed = vec![false; ids.len()];
+/// Replays `order`, indices into the operations of an object. `Err` says what is wrong with it.
+pub(crate) fn replay_part(job: &Job<'_>, part: Part<'_>, order: &[u32]) -> Result<(), String> {
+    let mut placed = vec![false; part.len()];
     let mut state = State::new(job);
     let mut latest_call = 0;
     for index in order {
         let place = *index as usize;
-        let Some(id) = ids.get(place).filter(|_| !placed[place]) else {
+        let Some(record) = part.records.get(place).filter(|_| !placed[place]) else {
             return Err(format!(
                 "an order has operation {place} of the object twice, or there is none"
             ));
         };
         placed[place] = true;
-        let op = history.op(OpId(*id as usize));
         // In real time: nothing before it may have begun only after it had completed.
-        if op.ret().is_some_and(|ret| ret < latest_call) {
-            return Err(format!("an order has operation {id} too late"));
+        if record.ret != NONE && record.ret < latest_call {
+            return Err(format!("an order has operation {} too late", part.id(*index)));
         }
-        latest_call = latest_call.max(op.call());
-        if !state.step(op) {
+        latest_call = latest_call.max(record.call);
+        let id = part.id(*index);
+        if !state.step(id, record) {
             return Err(format!("an order has operation {id} where it cannot answer that"));
         }
     }
-    let missing = |place: &usize| {
-        let op = history.op(OpId(ids[*place] as usize));
-        !placed[*place] && state.must_place(op)
+    let missing = |(index, record): &(u32, &Record)| {
+        !placed[*index as usize] && state.must_place(part.id(*index), record)
     };
-    match (0..ids.len()).find(missing) {
-        Some(place) => Err(format!("an order lacks operation {}", ids[place])),
+    match (0..).zip(part.records).find(missing) {
+        Some((index, _)) => Err(format!("an order lacks operation {}", part.id(index))),
         None => Ok(()),
     }
 }

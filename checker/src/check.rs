@@ -17,6 +17,7 @@ mod versions;
 mod wgl;
 
 pub(crate) use keys::Key;
+pub(crate) use parts::Part;
 
 use std::fmt;
 

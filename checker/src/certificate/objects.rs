@@ -1,17 +1,22 @@
 //! The objects, as plain as they can be written: state and answers are values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
 use crate::Value;
 use crate::check::{Job, ModelKind};
-use crate::history::{Op, ProcessId};
+use crate::history::{Ending, History, Op, OpId, ProcessId, Record};
 
+use super::containers::Container;
 use super::revisions::Versioned;
+use super::words::Words;
 
 /// An object while an order is replayed.
-pub(super) struct State {
+pub(super) struct State<'a> {
+    history: &'a History,
+    /// Where the words of values suffice; then nothing else is looked at.
+    words: Option<Words<'a>>,
     model: ModelKind,
     initial: Value,
     nil_reads_unknown: bool,
@@ -26,8 +31,7 @@ enum Held {
     Set(Members),
     Lock(bool),
     Registers(BTreeMap<Value, Value>),
-    /// Of a queue, a stack or a priority queue, in the order in which they came.
-    Box(Vec<Value>),
+    Container(Container),
     Elements(BTreeSet<Value>),
     Owned(Owned),
     Count(i128),
@@ -62,8 +66,8 @@ impl Members {
     }
 }
 
-impl State {
-    pub(super) fn new(job: &Job<'_>) -> Self {
+impl<'a> State<'a> {
+    pub(super) fn new(job: &Job<'a>) -> Self {
         let initial = job.options.initial.clone().unwrap_or_default();
         let held = match job.model {
             ModelKind::Register | ModelKind::CasRegister => Held::Value(initial.clone()),
@@ -72,15 +76,17 @@ impl State {
             ModelKind::Set => Held::Set(Members::default()),
             ModelKind::Mutex => Held::Lock(false),
             ModelKind::MultiRegister => Held::Registers(BTreeMap::new()),
-            ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
-                Held::Box(Vec::new())
-            }
+            ModelKind::FifoQueue => Held::Container(Container::Queue(VecDeque::new())),
+            ModelKind::Stack => Held::Container(Container::Stack(Vec::new())),
+            ModelKind::PriorityQueue => Held::Container(Container::Heap(BTreeMap::new())),
             ModelKind::ElementSet => Held::Elements(BTreeSet::new()),
             ModelKind::OwnedMutex | ModelKind::FencedMutex => Held::Owned(Owned::default()),
             ModelKind::Counter => Held::Count(initial.as_int().unwrap_or(0).into()),
             ModelKind::VersionedRegister => Held::Versioned(Versioned::default()),
         };
         Self {
+            words: Words::new(job),
+            history: job.history,
             model: job.model,
             initial,
             nil_reads_unknown: job.history.nil_reads_unknown(),
@@ -90,13 +96,19 @@ impl State {
     }
 
     /// Whether an order must have this operation: it took effect, and its answer says something; or its failure does.
-    pub(super) fn must_place(&self, op: Op<'_>) -> bool {
+    pub(super) fn must_place(&self, id: u32, record: &Record) -> bool {
+        match record.ending {
+            Ending::Info => return false,
+            Ending::Fail if !self.failed_cas_observed => return false,
+            Ending::Ok | Ending::Fail => {}
+        }
+        let op = self.history.op(OpId(id as usize));
         if self.model == ModelKind::MultiRegister {
             return op.answer().is_some_and(|answer| {
                 answer.as_list().into_iter().flatten().any(|step| !self.says_nothing(step))
             });
         }
-        let unanswered = matches!(op.f(), "read" | "get") && self.is_unknown(op);
+        let unanswered = self.is_unknown(op) && matches!(op.f(), "read" | "get");
         op.is_ok() && !unanswered || self.is_observed_failure(op)
     }
 
@@ -116,7 +128,11 @@ impl State {
     }
 
     /// Does the operation; false if it cannot have answered what it answered.
-    pub(super) fn step(&mut self, op: Op<'_>) -> bool {
+    pub(super) fn step(&mut self, id: u32, record: &Record) -> bool {
+        if let Some(words) = &mut self.words {
+            return words.step(record);
+        }
+        let op = self.history.op(OpId(id as usize));
         let unknown = op.is_info() || self.is_unknown(op);
         let observed_failure = self.is_observed_failure(op);
         let (input, answer) = (op.input(), op.answer().unwrap_or_default());
@@ -137,16 +153,21 @@ impl State {
             }
             (Held::Text(held), "get") => unknown || answer.as_text().unwrap_or("") == held,
             (Held::Text(held), f) => {
-                if f != "append" {
-                    held.clear();
-                }
-                held.push_str(if f == "delete" { "" } else { input.as_text().unwrap_or("") });
+                change_text(held, f, input.as_text().unwrap_or(""));
                 true
             }
             (Held::List(held), "read") => unknown || answer.as_list().unwrap_or(&[]) == held,
-            (Held::List(held), _) | (Held::Box(held), "enqueue" | "push" | "insert") => {
+            (Held::List(held), _) => {
                 held.push(input.into_owned());
                 true
+            }
+            (Held::Container(held), "enqueue" | "push" | "insert") => {
+                held.put(input.into_owned());
+                true
+            }
+            (Held::Container(held), _) => {
+                let taken = held.take();
+                op.is_info() || taken == *answer
             }
             (Held::Set(held), "read") => unknown || held.is(answer.as_list().unwrap_or(&[])),
             (Held::Set(held), _) => {
@@ -156,10 +177,6 @@ impl State {
             (Held::Lock(held), f) => {
                 let acquires = f == "acquire";
                 std::mem::replace(held, acquires) != acquires
-            }
-            (Held::Box(held), f) => {
-                let next = take(held, f);
-                op.is_info() || next == *answer
             }
             (Held::Elements(held), f) => element(held, f, input.into_owned(), &answer),
             (Held::Owned(held), f) => {
@@ -186,16 +203,6 @@ impl State {
     }
 }
 
-/// Takes the oldest element, the newest or the least; nil if there is none.
-fn take(held: &mut Vec<Value>, f: &str) -> Value {
-    let at = match f {
-        "dequeue" => Some(0),
-        "pop" => held.len().checked_sub(1),
-        _ => (0..held.len()).min_by_key(|at| &held[*at]),
-    };
-    at.filter(|at| *at < held.len()).map(|at| held.remove(at)).unwrap_or_default()
-}
-
 impl Owned {
     fn step(&mut self, f: &str, process: ProcessId, token: Option<i64>) -> bool {
         if f == "release" {
@@ -206,6 +213,13 @@ impl Owned {
         self.token = Some(token.unwrap_or(least));
         self.holder.replace(process).is_none() && grows
     }
+}
+
+fn change_text(held: &mut String, f: &str, text: &str) {
+    if f != "append" {
+        held.clear();
+    }
+    held.push_str(if f == "delete" { "" } else { text });
 }
 
 fn element(held: &mut BTreeSet<Value>, f: &str, element: Value, answer: &Value) -> bool {

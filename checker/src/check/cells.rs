@@ -1,13 +1,13 @@
 //! Registers for their decider: operations straight from the records of a history, values as small numbers.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
 use crate::Value;
 use crate::check::{Job, ModelKind};
-use crate::decide::cell::{self, CellOp, Source};
-use crate::decide::{Decision, NEVER, Timed};
+use crate::decide::cell::Pass;
+use crate::decide::{Decision, NEVER};
 use crate::history::packed::{Packed, Values};
 use crate::history::{Ending, Record};
 use crate::model::Misfit;
@@ -16,23 +16,26 @@ use crate::model::cas_register::PAIR;
 use super::parts::Part;
 
 /// Numbers that a table may have for each operation where values are looked up by themselves.
-const DENSE_PER_OPERATION: usize = 2;
+const DENSE_PER_OPERATION: u64 = 2;
 
 /// Why an operation does not fit, and which one (an index into those of the part).
 type Flaw = (Misfit, u32);
 
 /// Decides the history of one register, if each value is written once.
 pub(super) fn decide(job: &Job<'_>, part: Part<'_>) -> Result<Decision, Flaw> {
-    let mut view = View::new(job, part);
-    let survey = view.survey()?;
-    if survey.failures {
-        return Ok(Decision::Inapplicable("a compare-and-set was observed to fail"));
+    let view = View::new(job, part);
+    let initial = job.options.initial.clone().unwrap_or_default();
+    let room = DENSE_PER_OPERATION * part.len() as u64;
+    if let Some(mut numbers) = Dense::new(&initial, job.history.values.numbers_within(room)) {
+        return view.decide(&mut numbers);
     }
-    view.numbers = Numbers::choose(&view, &survey);
-    Ok(cell::decide(&view, part.completions, view.numbers.count()))
+    if job.history.values.any_kept() {
+        return view.decide(&mut ByValue::new(initial, view.values));
+    }
+    view.decide(&mut ByWord::new(view.values.find(&initial), part.len()))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Function {
     Read,
     Write,
@@ -40,39 +43,16 @@ enum Function {
     Other,
 }
 
-/// An operation on values that are still words.
-#[derive(Debug, Clone, Copy)]
-enum Word {
-    Read(Packed),
-    Write(Packed),
-    Cas(Packed),
-}
-
 struct View<'a> {
-    /// Those of the part alone.
-    records: Cow<'a, [Record]>,
+    part: Part<'a>,
     values: &'a Values,
-    ids: &'a [u32],
     /// By number of the function.
     functions: Vec<Function>,
     nil_reads_unknown: bool,
+    /// Whether an order is asked for.
+    ordered: bool,
     failures_observed: bool,
-    errors: &'a std::collections::BTreeMap<u32, String>,
-    initial: Value,
-    numbers: Numbers,
-}
-
-/// What occurs in a history.
-#[derive(Debug)]
-struct Survey {
-    lowest: i64,
-    highest: i64,
-    /// There are values beside whole numbers and nil.
-    others: bool,
-    /// There are values that have several words.
-    kept: bool,
-    /// A compare-and-set was observed to fail.
-    failures: bool,
+    errors: &'a BTreeMap<u32, String>,
 }
 
 impl<'a> View<'a> {
@@ -86,241 +66,216 @@ impl<'a> View<'a> {
             _ => Function::Other,
         });
         Self {
-            records: if part.ids.len() == history.records.len() {
-                Cow::Borrowed(&history.records)
-            } else {
-                // Gathered once, as they are looked at several times.
-                part.ids.iter().map(|id| history.records[*id as usize]).collect()
-            },
+            part,
             values: &history.values,
-            ids: part.ids,
             functions: functions.collect(),
             nil_reads_unknown: history.nil_reads_unknown,
+            ordered: job.options.certify || job.options.keep_orders,
             failures_observed: job.options.failed_cas_observed,
             errors: &history.errors,
-            initial: job.options.initial.clone().unwrap_or_default(),
-            numbers: Numbers::Dense { initial: None, lowest: 0, nil: 0, count: 0 },
         }
     }
 
-    fn record(&self, index: u32) -> &Record {
-        &self.records[index as usize]
+    /// Looks at every operation once, and decides.
+    fn decide(&self, numbers: &mut impl Numbers) -> Result<Decision, Flaw> {
+        let mut pass = Pass::new(self.part.len(), numbers.count());
+        // A flaw of the history comes before what the decider says.
+        let mut inapplicable = None;
+        for (index, record) in (0..).zip(self.part.records) {
+            if let Err(why) = self.put(record, index, &mut pass, numbers)? {
+                inapplicable.get_or_insert(why);
+            }
+        }
+        Ok(inapplicable.map_or_else(
+            || pass.decide(self.part.completions, self.ordered),
+            Decision::Inapplicable,
+        ))
     }
 
-    /// What an operation says about the register, if it says anything.
+    /// Puts in what an operation says about the register, if it says anything.
     #[inline]
-    fn word(&self, record: &Record) -> Option<Word> {
-        let (ok, fail) = (record.ending == Ending::Ok, record.ending == Ending::Fail);
-        match self.functions[usize::from(record.f)] {
-            Function::Read => {
-                let unknown = record.output == Packed::NIL && self.nil_reads_unknown;
-                (ok && !unknown).then_some(Word::Read(record.output))
-            }
-            Function::Write => (!fail).then_some(Word::Write(record.input)),
-            Function::Cas if fail => None,
-            Function::Cas => Some(Word::Cas(record.input)),
-            Function::Other => None,
+    fn put(
+        &self,
+        record: &Record,
+        index: u32,
+        pass: &mut Pass,
+        numbers: &mut impl Numbers,
+    ) -> Result<Result<(), &'static str>, Flaw> {
+        let function = self.functions[usize::from(record.f)];
+        if function >= Function::Cas {
+            return self.put_other(record, index, pass, numbers);
         }
+        let reads = function == Function::Read;
+        let word = if reads { record.output } else { record.input };
+        let unknown = reads && self.nil_reads_unknown && word == Packed::NIL;
+        let crashed = record.ending == Ending::Info;
+        if record.ending == Ending::Fail || crashed && reads || unknown {
+            pass.put_nothing();
+            return Ok(Ok(()));
+        }
+        let ret = if crashed { NEVER } else { record.ret };
+        Ok(pass.put(reads, numbers.of(word), record.call, ret))
     }
 
-    /// Looks at every operation once: does it fit, and which values are there?
-    fn survey(&self) -> Result<Survey, Flaw> {
-        let mut survey = Survey {
-            lowest: i64::MAX,
-            highest: i64::MIN,
-            others: false,
-            kept: false,
-            failures: false,
+    /// What is no read and no write.
+    fn put_other(
+        &self,
+        record: &Record,
+        index: u32,
+        pass: &mut Pass,
+        numbers: &mut impl Numbers,
+    ) -> Result<Result<(), &'static str>, Flaw> {
+        if self.functions[usize::from(record.f)] == Function::Other {
+            return Err((Misfit::Function, index));
+        }
+        let Some((from, to)) = numbers.of_pair(record.input, self.values) else {
+            return Err((Misfit::Argument { expected: PAIR }, index));
         };
-        for index in 0..self.ids.len() as u32 {
-            let record = self.record(index);
-            let function = self.functions[usize::from(record.f)];
-            if function == Function::Other {
-                return Err((Misfit::Function, index));
+        Ok(match record.ending {
+            Ending::Fail if self.is_observed_failure(index) => {
+                Err("a compare-and-set was observed to fail")
             }
-            if function == Function::Cas && record.input.as_pair().is_none() {
-                let pair = self.values.get(record.input);
-                if pair.as_list().is_none_or(|pair| pair.len() != 2) {
-                    return Err((Misfit::Argument { expected: PAIR }, index));
-                }
-                survey.kept = true;
+            // It changes nothing, and says nothing while it is open.
+            Ending::Ok if from == to => pass.put(true, from, record.call, record.ret),
+            Ending::Ok => pass.put_cas((from, to), record.call, record.ret),
+            Ending::Info if from != to => pass.put_cas((from, to), record.call, NEVER),
+            Ending::Info | Ending::Fail => {
+                pass.put_nothing();
+                Ok(())
             }
-            survey.failures |= function == Function::Cas
-                && record.ending == Ending::Fail
-                && self.failures_observed
-                && !self.errors.contains_key(&self.ids[index as usize]);
-            match self.word(record) {
-                Some(Word::Read(value) | Word::Write(value)) => survey.note(value),
-                Some(Word::Cas(pair)) => {
-                    if let Some((from, to)) = pair.as_pair() {
-                        survey.note(from);
-                        survey.note(to);
-                    }
-                }
-                None => {}
-            }
-        }
-        Ok(survey)
+        })
     }
 
-    /// Calls `each` with both values of a compare-and-set, or with the one value of a read or a write.
-    fn for_each_value(&self, mut each: impl FnMut(&Value)) {
-        for index in 0..self.ids.len() as u32 {
-            match self.word(self.record(index)) {
-                Some(Word::Read(word) | Word::Write(word)) => each(&self.values.get(word)),
-                Some(Word::Cas(word)) => {
-                    self.values.get(word).as_list().into_iter().flatten().for_each(&mut each);
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn number(&self, word: Packed) -> u32 {
-        self.numbers.of(word, self.values)
-    }
-
-    /// The numbers of the two values of a compare-and-set.
-    fn numbers_of_pair(&self, word: Packed) -> Option<(u32, u32)> {
-        if let Some((from, to)) = word.as_pair() {
-            return Some((self.number(from), self.number(to)));
-        }
-        let pair = self.values.get(word);
-        let [from, to] = pair.as_list()? else { return None };
-        Some((self.numbers.of_value(from)?, self.numbers.of_value(to)?))
+    fn is_observed_failure(&self, index: u32) -> bool {
+        self.failures_observed && !self.errors.contains_key(&self.part.id(index))
     }
 }
 
-impl Source for View<'_> {
-    fn len(&self) -> u32 {
-        self.ids.len() as u32
-    }
+/// How values get their numbers; the initial one has 0, even if it never occurs.
+trait Numbers {
+    /// How many there are, where known; else 1.
+    fn count(&self) -> usize;
 
-    #[inline]
-    fn op(&self, index: u32) -> Option<Timed<CellOp>> {
-        let record = self.record(index);
-        let ok = record.ending == Ending::Ok;
-        let op = match self.word(record)? {
-            Word::Read(value) => CellOp::Read(self.number(value)),
-            Word::Write(value) => CellOp::Write(self.number(value)),
-            Word::Cas(pair) => match self.numbers_of_pair(pair)? {
-                // It changes nothing, and says nothing while it is open.
-                (from, to) if from == to && ok => CellOp::Read(from),
-                (from, to) if from == to => return None,
-                (from, to) => CellOp::Cas(from, to),
-            },
-        };
-        Some(Timed { call: record.call, ret: if ok { record.ret } else { NEVER }, op })
+    fn of(&mut self, word: Packed) -> u32;
+
+    /// The numbers of the two values of a compare-and-set; `None` if it has not two.
+    fn of_pair(&mut self, word: Packed, values: &Values) -> Option<(u32, u32)>;
+}
+
+/// Whole numbers in a narrow range, and nil: counted from the lowest.
+struct Dense {
+    /// The number that is the initial value; else that is nil.
+    initial: Option<i64>,
+    lowest: i64,
+    nil: u32,
+    count: u32,
+}
+
+impl Dense {
+    /// `range`: all values are nil or from the first of these to the second.
+    fn new(initial: &Value, range: Option<(i64, i64)>) -> Option<Self> {
+        let (lowest, highest) = range?;
+        let number = initial.as_int();
+        if number.is_none() && !initial.is_nil() {
+            return None;
+        }
+        let span = (highest - lowest) as u32 + 1;
+        let nil = if number.is_some() { span + 1 } else { 0 };
+        Some(Self { initial: number, lowest, nil, count: span + 2 })
     }
 }
 
-impl Survey {
-    fn note(&mut self, word: Packed) {
-        if let Some(number) = word.as_int() {
-            self.lowest = self.lowest.min(number);
-            self.highest = self.highest.max(number);
-        } else {
-            self.others |= word != Packed::NIL;
-            self.kept |= word.is_kept();
-        }
-    }
-}
-
-/// How values get their numbers; the initial one has 0.
-#[derive(Debug)]
-enum Numbers {
-    /// Whole numbers in a narrow range, and nil: counted from the lowest.
-    Dense { initial: Option<i64>, lowest: i64, nil: u32, count: u32 },
-    /// Values whose words tell them apart.
-    Words(FxHashMap<Packed, u32>),
-    /// All others.
-    Values(FxHashMap<Value, u32>),
-}
-
-impl Numbers {
-    fn choose(view: &View<'_>, survey: &Survey) -> Self {
-        let plain = view.initial.is_nil() || view.initial.as_int().is_some();
-        let span = survey.highest.saturating_sub(survey.lowest);
-        let room = (DENSE_PER_OPERATION * view.ids.len()).cast_signed() as i64;
-        if !survey.others && !survey.kept && plain && span <= room {
-            return Self::dense(view.initial.as_int(), survey);
-        }
-        if survey.kept { Self::values(view) } else { Self::words(view) }
-    }
-
-    fn values(view: &View<'_>) -> Self {
-        let mut numbers = FxHashMap::default();
-        numbers.insert(view.initial.clone(), 0);
-        view.for_each_value(|value| {
-            let next = numbers.len() as u32;
-            if !numbers.contains_key(value) {
-                numbers.insert(value.clone(), next);
-            }
-        });
-        Self::Values(numbers)
-    }
-
-    fn words(view: &View<'_>) -> Self {
-        let mut numbers = FxHashMap::default();
-        numbers.reserve(view.ids.len() / 2);
-        numbers.extend(view.values.find(&view.initial).map(|word| (word, 0)));
-        // The initial value has number 0 even if it never occurs.
-        let mut next = 1;
-        let mut note = |word: Packed| {
-            numbers.entry(word).or_insert_with(|| {
-                next += 1;
-                next - 1
-            });
-        };
-        for index in 0..view.ids.len() as u32 {
-            match view.word(view.record(index)) {
-                Some(Word::Read(word) | Word::Write(word)) => note(word),
-                Some(Word::Cas(pair)) => {
-                    let (from, to) = pair.as_pair().unwrap_or((Packed::NIL, Packed::NIL));
-                    note(from);
-                    note(to);
-                }
-                None => {}
-            }
-        }
-        Self::Words(numbers)
-    }
-
-    fn dense(initial: Option<i64>, survey: &Survey) -> Self {
-        // Where there are no numbers at all, the range is empty.
-        let lowest = survey.lowest.min(survey.highest.saturating_add(1));
-        let nil = (survey.highest.saturating_sub(lowest).max(-1) + 2) as u32;
-        let nil = if initial.is_some() { nil } else { 0 };
-        let count = (survey.highest.saturating_sub(lowest).max(-1) + 3) as u32;
-        Self::Dense { initial, lowest, nil, count }
-    }
-
+impl Numbers for Dense {
     fn count(&self) -> usize {
-        match self {
-            Self::Dense { count, .. } => *count as usize,
-            // The initial value may have no word.
-            Self::Words(numbers) => numbers.len() + 1,
-            Self::Values(numbers) => numbers.len(),
-        }
+        self.count as usize
     }
 
     #[inline]
-    fn of(&self, word: Packed, values: &Values) -> u32 {
-        match self {
-            Self::Dense { initial, lowest, nil, .. } => match word.as_int() {
-                Some(number) if *initial == Some(number) => 0,
-                Some(number) => (number - lowest) as u32 + 1,
-                None => *nil,
-            },
-            Self::Words(numbers) => numbers.get(&word).copied().unwrap_or(0),
-            Self::Values(_) => self.of_value(&values.get(word)).unwrap_or(0),
+    fn of(&mut self, word: Packed) -> u32 {
+        match word.as_int() {
+            Some(number) if self.initial == Some(number) => 0,
+            Some(number) => (number - self.lowest) as u32 + 1,
+            None => self.nil,
         }
     }
 
-    fn of_value(&self, value: &Value) -> Option<u32> {
-        match self {
-            Self::Values(numbers) => numbers.get(value).copied(),
-            Self::Dense { .. } | Self::Words(_) => None,
+    fn of_pair(&mut self, word: Packed, _: &Values) -> Option<(u32, u32)> {
+        let (from, to) = word.as_pair()?;
+        Some((self.of(from), self.of(to)))
+    }
+}
+
+/// Values whose words tell them apart.
+struct ByWord {
+    numbers: FxHashMap<Packed, u32>,
+    next: u32,
+}
+
+impl ByWord {
+    fn new(initial: Option<Packed>, operations: usize) -> Self {
+        let mut numbers = FxHashMap::default();
+        numbers.reserve(operations / 2);
+        numbers.extend(initial.map(|word| (word, 0)));
+        Self { numbers, next: 1 }
+    }
+}
+
+impl Numbers for ByWord {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn of(&mut self, word: Packed) -> u32 {
+        *self.numbers.entry(word).or_insert_with(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+
+    fn of_pair(&mut self, word: Packed, values: &Values) -> Option<(u32, u32)> {
+        if let Some((from, to)) = word.as_pair() {
+            return Some((self.of(from), self.of(to)));
         }
+        // Without anything kept, no word stands for a list of two but such a pair.
+        debug_assert!(!values.any_kept());
+        None
+    }
+}
+
+/// All others.
+struct ByValue<'a> {
+    numbers: FxHashMap<Value, u32>,
+    values: &'a Values,
+}
+
+impl<'a> ByValue<'a> {
+    fn new(initial: Value, values: &'a Values) -> Self {
+        Self { numbers: FxHashMap::from_iter([(initial, 0)]), values }
+    }
+
+    fn of_value(&mut self, value: &Value) -> u32 {
+        if let Some(number) = self.numbers.get(value) {
+            return *number;
+        }
+        let next = self.numbers.len() as u32;
+        self.numbers.insert(value.clone(), next);
+        next
+    }
+}
+
+impl Numbers for ByValue<'_> {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn of(&mut self, word: Packed) -> u32 {
+        let values = self.values;
+        self.of_value(&values.get(word))
+    }
+
+    fn of_pair(&mut self, word: Packed, values: &Values) -> Option<(u32, u32)> {
+        let pair = values.get(word);
+        let [from, to] = pair.as_list()? else { return None };
+        Some((self.of_value(from), self.of_value(to)))
     }
 }

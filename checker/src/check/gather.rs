@@ -37,10 +37,9 @@ impl<T> Gathered<T> {
         mut say: impl FnMut(F, &Record) -> Result<Option<T>, Misfit>,
     ) -> Result<Self, Flaw> {
         let functions: Vec<Option<F>> = job.history.functions.iter().map(function).collect();
-        let mut ops = Vec::with_capacity(part.ids.len());
-        let mut indices = Vec::with_capacity(part.ids.len());
-        for (index, id) in (0..).zip(part.ids) {
-            let record = &job.history.records[*id as usize];
+        let mut ops = Vec::with_capacity(part.len());
+        let mut indices = Vec::with_capacity(part.len());
+        for (index, record) in (0..).zip(part.records) {
             let known = functions[usize::from(record.f)].ok_or((Misfit::Function, index))?;
             let Some(op) = say(known, record).map_err(|misfit| (misfit, index))? else { continue };
             let ret = if record.ending == Ending::Ok { record.ret } else { NEVER };

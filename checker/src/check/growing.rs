@@ -28,7 +28,7 @@ pub(super) struct Growing<'a, T> {
     /// By operation: its index among those of the part.
     indices: Vec<u32>,
     view: View<'a>,
-    numbers: Numbers<'a>,
+    numbers: Numbers,
 }
 
 impl<'a, T> Growing<'a, T> {
@@ -42,9 +42,9 @@ impl<'a, T> Growing<'a, T> {
     ) -> Result<Self, Flaw> {
         let view = View::new(job.history, part, adds);
         let numbers = Numbers::new(&view)?;
-        let mut ops = Vec::with_capacity(part.ids.len());
-        let mut indices = Vec::with_capacity(part.ids.len());
-        for index in 0..part.ids.len() as u32 {
+        let mut ops = Vec::with_capacity(part.len());
+        let mut indices = Vec::with_capacity(part.len());
+        for index in 0..part.len() as u32 {
             let record = view.record(index);
             let op = match view.said(record) {
                 Some(Said::Added(word)) => add(numbers.of(word, view.values)),
@@ -141,7 +141,8 @@ impl<T> Answers for Growing<'_, T> {
     fn count(&self, number: u32) -> usize {
         match items(self.view.record(number).output, self.view.values) {
             Some(Items::Pair(..)) => 2,
-            Some(Items::List(list)) => list.len(),
+            Some(Items::Words(list)) => list.len(),
+            Some(Items::Values(list)) => list.len(),
             None => 0,
         }
     }
@@ -153,7 +154,10 @@ impl<T> Answers for Growing<'_, T> {
             Some(Items::Pair(first, second)) => {
                 room.extend([first, second].map(|word| self.numbers.of(word, values)));
             }
-            Some(Items::List(list)) => self.numbers.extend(room, list, values),
+            Some(Items::Words(list)) => self.numbers.extend(room, list),
+            Some(Items::Values(list)) => {
+                room.extend(list.iter().map(|item| self.numbers.of_value(item, values)));
+            }
             None => {}
         }
         room
@@ -170,7 +174,9 @@ enum Said {
 enum Items<'a> {
     /// Two numbers in one word.
     Pair(Packed, Packed),
-    List(&'a [Value]),
+    Words(&'a [Packed]),
+    /// Elements that are lists or large numbers are among them.
+    Values(&'a [Value]),
 }
 
 /// The elements of an answer, if it has some; none of nil, nor of what is not a list.
@@ -178,9 +184,9 @@ fn items(answer: Packed, values: &Values) -> Option<Items<'_>> {
     if let Some((first, second)) = answer.as_pair() {
         return Some(Items::Pair(first, second));
     }
-    match values.kept(answer)? {
-        Value::List(list) => Some(Items::List(list)),
-        _ => None,
+    match values.list_of(answer) {
+        Some(list) => Some(Items::Words(list)),
+        None => values.kept(answer)?.as_list().map(Items::Values),
     }
 }
 
@@ -195,7 +201,7 @@ enum Function {
 struct View<'a> {
     history: &'a History,
     values: &'a Values,
-    ids: &'a [u32],
+    records: &'a [Record],
     /// By number of the function.
     functions: Vec<Function>,
 }
@@ -208,11 +214,11 @@ impl<'a> View<'a> {
             _ => Function::Other,
         });
         let functions = functions.collect();
-        Self { history, values: &history.values, ids: part.ids, functions }
+        Self { history, values: &history.values, records: part.records, functions }
     }
 
     fn record(&self, index: u32) -> &'a Record {
-        &self.history.records[self.ids[index as usize] as usize]
+        &self.records[index as usize]
     }
 
     /// What an operation says, if it says anything.
@@ -242,17 +248,17 @@ impl<'a> View<'a> {
 }
 
 /// How elements get their numbers. What nobody adds has the number after all others.
-enum Numbers<'a> {
+enum Numbers {
     /// Whole numbers in a narrow range: counted from the lowest.
     Dense { lowest: i64, count: u32 },
     /// By word where words tell elements apart, else by value.
-    Sparse { words: FxHashMap<Packed, u32>, kept: FxHashMap<&'a Value, u32>, count: u32 },
+    Sparse { words: FxHashMap<Packed, u32>, kept: FxHashMap<Value, u32>, count: u32 },
 }
 
-impl<'a> Numbers<'a> {
-    fn new(view: &View<'a>) -> Result<Self, Flaw> {
+impl Numbers {
+    fn new(view: &View<'_>) -> Result<Self, Flaw> {
         let (mut lowest, mut highest, mut others) = (i64::MAX, i64::MIN, false);
-        for index in 0..view.ids.len() as u32 {
+        for index in 0..view.records.len() as u32 {
             let record = view.record(index);
             if let Some(misfit) = view.flaw(record) {
                 return Err((misfit, index));
@@ -265,21 +271,22 @@ impl<'a> Numbers<'a> {
             }
         }
         let span = highest.saturating_sub(lowest);
-        if others || span > (DENSE_PER_OPERATION * view.ids.len()).cast_signed() as i64 {
+        if others || span > (DENSE_PER_OPERATION * view.records.len()).cast_signed() as i64 {
             return Ok(Self::sparse(view));
         }
         let count = if lowest > highest { 0 } else { span as u32 + 1 };
         Ok(Self::Dense { lowest, count })
     }
 
-    fn sparse(view: &View<'a>) -> Self {
+    fn sparse(view: &View<'_>) -> Self {
         let (mut words, mut kept) = (FxHashMap::default(), FxHashMap::default());
         let mut count = 0;
-        for index in 0..view.ids.len() as u32 {
+        for index in 0..view.records.len() as u32 {
             let Some(Said::Added(word)) = view.said(view.record(index)) else { continue };
-            let number = match view.values.kept(word) {
-                Some(value) => *kept.entry(value).or_insert(count),
-                None => *words.entry(word).or_insert(count),
+            let number = if word.is_kept() {
+                *kept.entry(view.values.get(word).into_owned()).or_insert(count)
+            } else {
+                *words.entry(word).or_insert(count)
             };
             count += u32::from(number == count);
         }
@@ -298,30 +305,30 @@ impl<'a> Numbers<'a> {
             Self::Dense { lowest, count, .. } => {
                 word.as_int().map_or(*count, |number| dense(*lowest, *count, number))
             }
-            Self::Sparse { words, kept, count } => {
-                let number = match values.kept(word) {
-                    Some(value) => kept.get(value),
-                    None => words.get(&word),
-                };
-                *number.unwrap_or(count)
-            }
+            Self::Sparse { .. } if word.is_kept() => self.of_value(&values.get(word), values),
+            Self::Sparse { words, count, .. } => *words.get(&word).unwrap_or(count),
         }
     }
 
-    /// Puts the numbers of these elements behind each other.
-    fn extend(&self, room: &mut Vec<u32>, list: &[Value], values: &Values) {
+    fn of_value(&self, value: &Value, values: &Values) -> u32 {
+        match (self, values.find(value)) {
+            (_, Some(word)) => self.of(word, values),
+            (Self::Sparse { kept, count, .. }, None) => *kept.get(value).unwrap_or(count),
+            (Self::Dense { count, .. }, None) => *count,
+        }
+    }
+
+    /// Puts the numbers of these elements, of which none is kept, behind each other.
+    fn extend(&self, room: &mut Vec<u32>, list: &[Packed]) {
         match self {
-            Self::Dense { lowest, count } => room.extend(list.iter().map(|item| match item {
-                Value::Int(number) => dense(*lowest, *count, *number),
-                _ => *count,
-            })),
-            Self::Sparse { words, kept, count } => room.extend(list.iter().map(|item| {
-                let number = match values.find(item) {
-                    Some(word) => words.get(&word),
-                    None => kept.get(item),
-                };
-                *number.unwrap_or(count)
-            })),
+            Self::Dense { lowest, count } => {
+                room.extend(list.iter().map(|word| {
+                    word.as_int().map_or(*count, |number| dense(*lowest, *count, number))
+                }));
+            }
+            Self::Sparse { words, count, .. } => {
+                room.extend(list.iter().map(|word| *words.get(word).unwrap_or(count)));
+            }
         }
     }
 }

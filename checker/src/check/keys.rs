@@ -19,7 +19,7 @@ use crate::history::OpId;
 use crate::model::{Misfit, Object};
 use crate::search::{Budget, KeyOp, Stop};
 
-use super::parts::{Part, Parts};
+use super::parts::{self, Part, Parts};
 use super::{TOLD_TO_STOP, sweep, wgl};
 
 /// Decides the history of one object, if the decider's preconditions hold. The numbers of operations in the decision and
@@ -36,15 +36,20 @@ pub(crate) struct Key<O> {
 
 impl<O: Object> Key<O> {
     /// Interprets these operations.
-    fn of(job: &Job<'_>, key: u32, ids: &[u32], mut object: O) -> Result<Self, (Misfit, u32)> {
+    fn of(
+        job: &Job<'_>,
+        key: u32,
+        ids: impl ExactSizeIterator<Item = u32>,
+        mut object: O,
+    ) -> Result<Self, (Misfit, u32)> {
         let mut ops = Vec::with_capacity(ids.len());
         for id in ids {
-            let op = job.history.op(OpId(*id as usize));
-            let meaning = object.interpret(op).map_err(|misfit| (misfit, *id))?;
+            let op = job.history.op(OpId(id as usize));
+            let meaning = object.interpret(op).map_err(|misfit| (misfit, id))?;
             let ret = op.ret().unwrap_or(u64::MAX);
             ops.push(KeyOp { id: op.id(), call: op.call(), ret, meaning });
         }
-        let name = Part { key, ids, completions: &[] }.name(job).map(str::to_owned);
+        let name = parts::name(job, key).map(str::to_owned);
         Ok(Self { name, ops, object })
     }
 }
@@ -190,7 +195,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
 
     /// What the decider says; `Err` with the reason if its preconditions do not hold.
     fn decide(&self, decider: Decider, part: Part<'_>) -> Result<Finding, &'static str> {
-        let id = |index: u32| part.ids[index as usize];
+        let id = |index: u32| part.id(index);
         let verdict = match decider(self.court.job, part) {
             Err((misfit, index)) => Verdict::Misfit(misfit, id(index)),
             Ok(Decision::Inapplicable(why)) => return Err(why),
@@ -223,7 +228,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
     }
 
     fn search(&self, search: Search, court: &Court<'_>, part: Part<'_>) -> Verdict {
-        let mut key = match Key::of(self.court.job, part.key, part.ids, (self.make)()) {
+        let mut key = match Key::of(self.court.job, part.key, part.ids(), (self.make)()) {
             Ok(key) => key,
             Err((misfit, id)) => return Verdict::Misfit(misfit, id),
         };
@@ -250,13 +255,13 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         let job = self.court.job;
         if job.options.certify
             && let Some(order) = &order
-            && let Err(flaw) = certificate::replay_part(job, part.ids, order)
+            && let Err(flaw) = certificate::replay_part(job, part, order)
         {
             return Verdict::Wrong(flaw);
         }
-        let kept = order.filter(|_| job.options.keep_orders).map(|order| {
-            order.into_iter().map(|index| OpId(part.ids[index as usize] as usize)).collect()
-        });
+        let kept = order
+            .filter(|_| job.options.keep_orders)
+            .map(|order| order.into_iter().map(|index| OpId(part.id(index) as usize)).collect());
         Verdict::Valid { configurations, order: kept }
     }
 
@@ -321,16 +326,16 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             return Ok(report);
         }
         let core = match &finding.verdict {
-            Verdict::Invalid { core: Some((core, _)), .. } => core,
-            _ => part.ids,
+            Verdict::Invalid { core: Some((core, _)), .. } => core.clone(),
+            _ => part.ids().collect(),
         };
         // What these cores saw is not in them.
         let open = matches!(job.model, ModelKind::Counter | ModelKind::VersionedRegister);
-        let shown = if open { part.ids } else { core };
-        let key = Key::of(job, part.key, shown, (self.make)())
+        let shown = if open { part.ids().collect() } else { core.clone() };
+        let key = Key::of(job, part.key, shown.into_iter(), (self.make)())
             .map_err(|(misfit, id)| misfit_of(job, misfit, id))?;
         let (configurations, counterexample) =
-            counterexample::build(job, key, core, earliest, self.court.budget);
+            counterexample::build(job, key, &core, earliest, self.court.budget);
         report.configurations = configurations;
         report.reason = Some(counterexample.sentence.clone());
         report.counterexample = Some(counterexample);
@@ -404,7 +409,7 @@ fn engines(entries: &[(Part<'_>, Finding)]) -> Vec<EngineUse> {
     for (part, finding) in entries {
         let (keys, operations) = uses.entry(finding.by).or_default();
         *keys += 1;
-        *operations += part.ids.len();
+        *operations += part.len();
     }
     let uses = uses.into_iter().map(|((engine, why), (keys, operations))| EngineUse {
         engine: engine.to_owned(),
@@ -457,7 +462,7 @@ fn sum_up(job: &Job<'_>, report: &mut CheckReport, entries: &[(Part<'_>, Finding
             undecided.len(),
             report.keys,
             name(job, *first),
-            first.ids.len()
+            first.len()
         ));
     }
 }

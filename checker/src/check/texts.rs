@@ -41,10 +41,9 @@ fn operations<'a>(
 ) -> Result<(Vec<Timed<TextOp<'a>>>, Vec<u32>), Flaw> {
     let history = job.history;
     let names: Vec<&str> = history.functions.iter().collect();
-    let mut ops = Vec::with_capacity(part.ids.len());
-    let mut indices = Vec::with_capacity(part.ids.len());
-    for (index, id) in (0..).zip(part.ids) {
-        let record = &history.records[*id as usize];
+    let mut ops = Vec::with_capacity(part.len());
+    let mut indices = Vec::with_capacity(part.len());
+    for (index, record) in (0..).zip(part.records) {
         let f = names[usize::from(record.f)];
         let op = operation(f, record, &history.values, history.nil_reads_unknown);
         if let Some(op) = op.map_err(|misfit| (misfit, index))? {

@@ -54,7 +54,9 @@
 mod forget;
 mod order;
 
-use super::{Decision, NEVER, Refutation, Rule, Timed};
+#[cfg(test)]
+use super::Timed;
+use super::{Decision, NEVER, Refutation, Rule};
 
 /// No value, no block, no operation.
 const NONE: u32 = u32::MAX;
@@ -77,6 +79,13 @@ pub(crate) enum CellOp {
 }
 
 impl CellOp {
+    /// The value that it saw last.
+    pub(crate) fn value(self) -> u32 {
+        match self {
+            Self::Read(value) | Self::Write(value) | Self::Cas(_, value) => value,
+        }
+    }
+
     /// The value that it leaves, if it changes it.
     pub(crate) fn leaves(self) -> Option<u32> {
         match self {
@@ -234,22 +243,26 @@ impl Machine {
         self.links.get(value as usize).map_or(NONE, |link| link.next)
     }
 
-    /// An operation took effect and completes.
+    /// An operation on this value (that it saw or left) took effect and completes.
     #[inline]
     pub(crate) fn complete(
         &mut self,
         op: u32,
         call: u32,
         ret: u32,
-        what: CellOp,
+        value: u32,
     ) -> Result<(), Conflict> {
         let (call, ret) = (call + 1, ret + 1);
-        let value = match what {
-            CellOp::Read(value) | CellOp::Write(value) | CellOp::Cas(_, value) => value,
-        };
-        let block = self.clusters[value as usize].block;
+        let Cluster { writer, call: written, block } = self.clusters[value as usize];
         if block == NONE {
-            return self.begin(op, call, ret, value);
+            if !self.links.is_empty() || written > ret {
+                return self.begin(op, call, ret, value);
+            }
+            // A chain of one value.
+            let counts = written > call && !self.breaks(Sabotage::PendingWriters);
+            let latest = if counts { (written, writer) } else { (call, op) };
+            self.clusters[value as usize].block = self.open_block(value, op, latest, ret);
+            return Ok(());
         }
         if let Some(link) = self.links.get(value as usize) {
             if call > link.limit && !self.breaks(Sabotage::Rank) {
@@ -476,48 +489,150 @@ fn tidy(mut ops: Vec<u32>) -> Vec<u32> {
     ops
 }
 
-/// Where the operations of a register come from.
-pub(crate) trait Source {
-    /// How many there are.
-    fn len(&self) -> u32;
-
-    /// The operation of this number, in order of invocation; `None` if it says nothing. Completed operations took effect;
-    /// crashed ones are no reads.
-    fn op(&self, index: u32) -> Option<Timed<CellOp>>;
+/// Decides the history of one register. Operations are put in one after another, in the order of their invocation.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    machine: Machine,
+    slots: Vec<Slot>,
+    /// By value: the read of it that completed last.
+    last_read: Vec<u32>,
 }
 
-impl Source for &[Timed<CellOp>] {
-    fn len(&self) -> u32 {
-        <[_]>::len(self) as u32
+/// What the pass keeps of an operation.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    call: u32,
+    /// Its completion; of a read that the pass has seen complete, the read of the same value that completed next, or of
+    /// the last one the first.
+    ret: u32,
+    /// Twice the value that it saw or left, one more if it saw it; [`NONE`] if it says nothing.
+    what: u32,
+}
+
+impl Slot {
+    fn value(self) -> u32 {
+        self.what >> 1
     }
 
-    fn op(&self, index: u32) -> Option<Timed<CellOp>> {
-        Some(self[index as usize])
+    fn is_read(self) -> bool {
+        self.what & 1 == 1
+    }
+
+    fn next_read(self) -> u32 {
+        self.ret
     }
 }
 
-/// Decides. `values` is how many values there are; `completions` are the completed operations in the order of their
-/// completion.
-pub(crate) fn decide(source: &impl Source, completions: &[u32], values: usize) -> Decision {
-    run(Machine::new(values), source, completions)
-}
+/// Numbers of values are below this, so that [`Slot::what`] has room for them.
+const VALUES_MAX: u32 = 1 << 31;
 
-fn run(mut machine: Machine, source: &impl Source, completions: &[u32]) -> Decision {
-    for index in 0..source.len() {
-        if let Some(op) = source.op(index)
-            && !machine.invoke(index, op.call, op.op)
-        {
-            return Decision::Inapplicable("a value is written twice");
+const TWICE: &str = "a value is written twice";
+
+impl Pass {
+    /// With room for so many operations and values.
+    pub(crate) fn new(operations: usize, values: usize) -> Self {
+        Self::of(Machine::new(values), operations)
+    }
+
+    fn of(machine: Machine, operations: usize) -> Self {
+        Self { machine, slots: Vec::with_capacity(operations), last_read: Vec::new() }
+    }
+
+    /// The next operation says nothing.
+    pub(crate) fn put_nothing(&mut self) {
+        self.slots.push(Slot { call: 0, ret: NEVER, what: NONE });
+    }
+
+    /// The next operation is a completed read of this value (`reads`), or a write of it. `Err` says why the decider does
+    /// not apply.
+    #[inline]
+    pub(crate) fn put(
+        &mut self,
+        reads: bool,
+        value: u32,
+        call: u32,
+        ret: u32,
+    ) -> Result<(), &'static str> {
+        self.make_room(value)?;
+        let index = self.slots.len() as u32;
+        self.slots.push(Slot { call, ret, what: value << 1 | u32::from(reads) });
+        // Which it is follows no pattern, so both are done without a branch.
+        let cluster = &mut self.machine.clusters[value as usize];
+        let twice = cluster.call != NEVER;
+        cluster.writer = if reads { cluster.writer } else { index };
+        cluster.call = if reads { cluster.call } else { call + 1 };
+        if twice && !reads { Err(TWICE) } else { Ok(()) }
+    }
+
+    /// The next operation is a compare-and-set, with effect if it completed.
+    pub(crate) fn put_cas(
+        &mut self,
+        (from, to): (u32, u32),
+        call: u32,
+        ret: u32,
+    ) -> Result<(), &'static str> {
+        self.make_room(from.max(to))?;
+        let index = self.slots.len() as u32;
+        self.slots.push(Slot { call, ret, what: to << 1 });
+        if self.machine.invoke(index, call, CellOp::Cas(from, to)) { Ok(()) } else { Err(TWICE) }
+    }
+
+    #[inline]
+    fn make_room(&mut self, value: u32) -> Result<(), &'static str> {
+        let known = self.machine.clusters.len() as u32;
+        if value < known {
+            return Ok(());
         }
-    }
-    for index in completions {
-        let Some(op) = source.op(*index) else { continue };
-        if let Err(Conflict { rule, ops }) = machine.complete(*index, op.call, op.ret, op.op) {
-            let completion = op.ret;
-            return Decision::NotLinearizable(Refutation { completion, ops, rule });
+        if value >= VALUES_MAX {
+            return Err("there are too many values");
         }
+        for _ in known..=value {
+            self.machine.add_value();
+        }
+        Ok(())
     }
-    Decision::Linearizable(order::order(&machine, source))
+
+    /// Decides. `completions` are the completed operations in the order of their completion. If no order is asked for, that
+    /// of a linearizable history is empty.
+    pub(crate) fn decide(mut self, completions: &[u32], ordered: bool) -> Decision {
+        self.last_read = vec![NONE; if ordered { self.machine.clusters.len() } else { 0 }];
+        for index in completions {
+            let slot = self.slots[*index as usize];
+            if slot.what == NONE {
+                continue;
+            }
+            let done = self.machine.complete(*index, slot.call, slot.ret, slot.value());
+            if let Err(Conflict { rule, ops }) = done {
+                let completion = slot.ret;
+                return Decision::NotLinearizable(Refutation { completion, ops, rule });
+            }
+            if ordered && slot.is_read() {
+                self.note_read(*index, slot.value());
+            }
+        }
+        Decision::Linearizable(if ordered { order::order(&self) } else { Vec::new() })
+    }
+
+    fn note_read(&mut self, index: u32, value: u32) {
+        let last = std::mem::replace(&mut self.last_read[value as usize], index);
+        let first = match self.slots.get_mut(last as usize) {
+            Some(last) => std::mem::replace(&mut last.ret, index),
+            None => index,
+        };
+        self.slots[index as usize].ret = first;
+    }
+}
+
+/// Decides what is in a slice. `values` is how many values there are.
+#[cfg(test)]
+fn run(machine: Machine, ops: &[Timed<CellOp>], completions: &[u32]) -> Decision {
+    let mut pass = Pass::of(machine, ops.len());
+    let put = ops.iter().try_for_each(|op| match op.op {
+        CellOp::Read(value) => pass.put(true, value, op.call, op.ret),
+        CellOp::Write(value) => pass.put(false, value, op.call, op.ret),
+        CellOp::Cas(from, to) => pass.put_cas((from, to), op.call, op.ret),
+    });
+    put.map_or_else(Decision::Inapplicable, |()| pass.decide(completions, true))
 }
 
 #[cfg(test)]

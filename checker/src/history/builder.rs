@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::compact::{Ending, History, NO_NODE, NONE, ProcessWord, Record, Span};
+use super::compact::{Ending, History, NO_NODE, NONE, ProcessWord, Record};
 use super::error::HistoryError;
 use super::names::Names;
 use super::operation::echoes;
@@ -88,12 +88,18 @@ impl Builder {
             output: Packed::NIL,
             call: position,
             ret: NONE,
-            key: event.key.map_or(NONE, |key| history.keys.number(key)),
-            node: event.node.map_or(NO_NODE, |node| node_word(&mut history.nodes, node)),
             f: function_word(&mut history.functions, event.f),
             ending: Ending::Info,
         };
         history.records.push(record);
+        if let Some(key) = event.key {
+            note(&mut history.key_of, index, NONE, |place| *place = history.keys.number(key));
+        }
+        if let Some(node) = event.node {
+            note(&mut history.node_of, index, NO_NODE, |place| {
+                *place = node_word(&mut history.nodes, node);
+            });
+        }
         self.note_time(index, 0, event.time);
         self.activities.set(event.process, Activity::Open(index));
     }
@@ -110,7 +116,9 @@ impl Builder {
         let history = &mut self.history;
         let record = &mut history.records[index as usize];
         if let Some(node) = node {
-            record.node = node_word(&mut history.nodes, node);
+            note(&mut history.node_of, index, NO_NODE, |place| {
+                *place = node_word(&mut history.nodes, node);
+            });
         }
         if let Some(error) = error {
             history.errors.insert(index, error.to_owned());
@@ -144,7 +152,8 @@ impl Builder {
         let history = &self.history;
         let record = &history.records[index as usize];
         let invoked = history.functions.get(u32::from(record.f));
-        let key = (record.key != NONE).then(|| history.keys.get(record.key));
+        let key = history.key_number(index as usize);
+        let key = (key != NONE).then(|| history.keys.get(key));
         if event.f == invoked && (event.key.is_none() || event.key == key) {
             return Ok(());
         }
@@ -159,12 +168,16 @@ impl Builder {
 
     fn note_time(&mut self, index: u32, end: usize, time: Option<u64>) {
         let Some(time) = time else { return };
-        let spans: &mut Vec<Span> = &mut self.history.spans;
-        if spans.len() <= index as usize {
-            spans.resize(index as usize + 1, [u64::MAX; 2]);
-        }
-        spans[index as usize][end] = time;
+        note(&mut self.history.spans, index, [u64::MAX; 2], |span| span[end] = time);
     }
+}
+
+/// Notes something of an operation. What was not noted for those before it is `blank`.
+fn note<T: Copy>(column: &mut Vec<T>, index: u32, blank: T, write: impl FnOnce(&mut T)) {
+    if column.len() <= index as usize {
+        column.resize(index as usize + 1, blank);
+    }
+    write(&mut column[index as usize]);
 }
 
 /// The number of a function. There are a handful; should a history have more than can be numbered, the rest share a

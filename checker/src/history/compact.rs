@@ -35,8 +35,6 @@ pub(crate) struct Record {
     pub(crate) call: u32,
     /// Position of the completion, or [`NONE`]: there is none, or it is `info`.
     pub(crate) ret: u32,
-    pub(crate) key: u32,
-    pub(crate) node: u16,
     pub(crate) f: u16,
     pub(crate) ending: Ending,
 }
@@ -79,8 +77,12 @@ pub struct History {
     pub(crate) records: Vec<Record>,
     /// Operations that took effect, by completion.
     pub(crate) completions: Vec<u32>,
-    /// By operation; empty if the history has no times.
+    /// By operation, as far as there are times.
     pub(crate) spans: Vec<Span>,
+    /// By operation, as far as they name keys: its number, or [`NONE`].
+    pub(crate) key_of: Vec<u32>,
+    /// By operation, as far as they name nodes: its number, or [`NO_NODE`].
+    pub(crate) node_of: Vec<u16>,
     /// See [`ProcessWord`].
     pub(crate) large_processes: Vec<ProcessId>,
     pub(crate) errors: BTreeMap<u32, String>,
@@ -158,11 +160,18 @@ impl History {
         self.crashed
     }
 
+    /// The number of the key of an operation, or [`NONE`].
+    pub(crate) fn key_number(&self, index: usize) -> u32 {
+        self.key_of.get(index).copied().unwrap_or(NONE)
+    }
+
     /// Bytes held, roughly.
     pub fn bytes(&self) -> usize {
         self.records.capacity() * size_of::<Record>()
             + self.completions.capacity() * size_of::<u32>()
             + self.spans.capacity() * size_of::<Span>()
+            + self.key_of.capacity() * size_of::<u32>()
+            + self.node_of.capacity() * size_of::<u16>()
             + self.values.bytes()
     }
 }

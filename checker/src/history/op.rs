@@ -52,7 +52,7 @@ impl<'h> Op<'h> {
 
     /// The object, if the history names one.
     pub fn key(self) -> Option<&'h str> {
-        let key = self.record().key;
+        let key = self.history.key_number(self.index);
         (key != NONE).then(|| self.history.keys.get(key))
     }
 
@@ -127,7 +127,7 @@ impl<'h> Op<'h> {
 
     /// The node that was asked, where known.
     pub fn node(self) -> Option<&'h str> {
-        let node = self.record().node;
+        let node = self.history.node_of.get(self.index).copied().unwrap_or(NO_NODE);
         (node != NO_NODE).then(|| self.history.nodes.get(u32::from(node)))
     }
 

@@ -1,8 +1,9 @@
 //! Values in a word each.
 //!
 //! Whole numbers of up to 61 bits, pairs of numbers of up to 30 bits (compare-and-sets), nil and the truth values fit into
-//! the word itself. Of a text the word is a number, the same for equal texts. Everything else (lists, larger numbers) is
-//! kept once for each time it occurs, as looking for equal ones would cost more than it saves.
+//! the word itself. Of a text the word is a number, the same for equal texts. A list of such things is kept as words.
+//! Everything else (lists of lists, larger numbers) is kept as it is. Lists and these are kept once for each time they
+//! occur, as looking for equal ones would cost more than it saves.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,6 +20,7 @@ const PLAIN: u64 = 1;
 const TEXT: u64 = 2;
 const KEPT: u64 = 3;
 const PAIR: u64 = 4;
+const LIST: u64 = 5;
 
 /// Bits of each number of a pair.
 const HALF_BITS: u32 = 30;
@@ -65,7 +67,7 @@ impl Packed {
 
     /// Whether equal values may have another word.
     pub(crate) fn is_kept(self) -> bool {
-        self.0 & TAG_MASK == KEPT
+        matches!(self.0 & TAG_MASK, KEPT | LIST)
     }
 
     fn number(self) -> usize {
@@ -91,6 +93,7 @@ impl fmt::Debug for Packed {
             PLAIN => write!(out, "plain {}", self.number()),
             TEXT => write!(out, "text {}", self.number()),
             PAIR => write!(out, "pair {:?}", self.halves()),
+            LIST => write!(out, "list {}", self.number()),
             _ => write!(out, "kept {}", self.number()),
         }
     }
@@ -102,11 +105,51 @@ pub(crate) struct Values {
     numbers: FxHashMap<String, usize>,
     texts: Vec<Value>,
     kept: Vec<Value>,
+    /// The elements of all lists.
+    elements: Vec<Packed>,
+    /// By list: where its elements end.
+    ends: Vec<usize>,
     heap: usize,
+    range: Range,
+}
+
+/// Which values there are.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    lowest: i64,
+    highest: i64,
+    /// There are values beside nil, whole numbers and pairs of them.
+    others: bool,
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        Self { lowest: i64::MAX, highest: i64::MIN, others: false }
+    }
+}
+
+impl Range {
+    fn note(&mut self, word: Packed) {
+        if let Some(number) = word.as_int() {
+            self.lowest = self.lowest.min(number);
+            self.highest = self.highest.max(number);
+        } else if let Some((first, second)) = word.halves() {
+            self.lowest = self.lowest.min(first).min(second);
+            self.highest = self.highest.max(first).max(second);
+        } else {
+            self.others |= word != Packed::NIL;
+        }
+    }
 }
 
 impl Values {
     pub(crate) fn pack(&mut self, value: Value) -> Packed {
+        let word = self.word(value);
+        self.range.note(word);
+        word
+    }
+
+    fn word(&mut self, value: Value) -> Packed {
         match value {
             Value::Nil => Packed::NIL,
             Value::Bool(false) => Packed::FALSE,
@@ -115,10 +158,26 @@ impl Values {
                 Packed::int(number).unwrap_or_else(|| self.keep(Value::Int(number)))
             }
             Value::Text(text) => self.text(text),
-            Value::List(items) => {
-                Packed::pair(&items).unwrap_or_else(|| self.keep(Value::List(items)))
-            }
+            Value::List(items) => Packed::pair(&items).unwrap_or_else(|| self.list(items)),
         }
+    }
+
+    fn list(&mut self, items: Vec<Value>) -> Packed {
+        let plain = |item: &Value| match item {
+            Value::List(_) => false,
+            Value::Int(number) => Packed::int(*number).is_some(),
+            Value::Nil | Value::Bool(_) | Value::Text(_) => true,
+        };
+        if !items.iter().all(plain) {
+            return self.keep(Value::List(items));
+        }
+        self.elements.reserve(items.len());
+        for item in items {
+            let word = self.word(item);
+            self.elements.push(word);
+        }
+        self.ends.push(self.elements.len());
+        Packed::numbered(LIST, self.ends.len() - 1)
     }
 
     /// The word that stands for this value wherever it occurs, if there is one word and it occurs.
@@ -151,9 +210,43 @@ impl Values {
         Packed::numbered(KEPT, self.kept.len() - 1)
     }
 
-    /// The value of a word of which equal ones may have another.
+    /// The lowest and the highest number, if there is nothing beside nil, whole numbers and pairs of them, and if they are
+    /// at most `room` apart.
+    pub(crate) fn numbers_within(&self, room: u64) -> Option<(i64, i64)> {
+        let Range { lowest, highest, others } = self.range;
+        if lowest > highest {
+            return (!others).then_some((0, 0));
+        }
+        (!others && highest.abs_diff(lowest) <= room).then_some((lowest, highest))
+    }
+
+    /// The lowest and the highest whole number, where there is one. What is in lists does not count.
+    pub(crate) fn range(&self) -> Option<(i64, i64)> {
+        let Range { lowest, highest, .. } = self.range;
+        (lowest <= highest).then_some((lowest, highest))
+    }
+
+    /// Whether equal values may have different words.
+    pub(crate) fn any_kept(&self) -> bool {
+        !self.kept.is_empty() || !self.ends.is_empty()
+    }
+
+    /// Whether the elements of each list are told apart by their words, and whatever is no list.
+    pub(crate) fn are_words(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// What is kept as it is.
     pub(crate) fn kept(&self, word: Packed) -> Option<&Value> {
-        word.is_kept().then(|| &self.kept[word.number()])
+        (word.0 & TAG_MASK == KEPT).then(|| &self.kept[word.number()])
+    }
+
+    /// The elements of a list of which each is a word that tells it apart. Pairs of small numbers are no such lists, see
+    /// [`Packed::as_pair`].
+    pub(crate) fn list_of(&self, word: Packed) -> Option<&[Packed]> {
+        let number = word.number();
+        let start = || number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        (word.0 & TAG_MASK == LIST).then(|| &self.elements[start()..self.ends[number]])
     }
 
     pub(crate) fn get(&self, word: Packed) -> Cow<'_, Value> {
@@ -164,6 +257,10 @@ impl Values {
             INT => Cow::Owned(Value::Int(word.0.cast_signed() >> TAG_BITS)),
             TEXT => Cow::Borrowed(&self.texts[word.number()]),
             KEPT => Cow::Borrowed(&self.kept[word.number()]),
+            LIST => {
+                let words = self.list_of(word).unwrap_or_default().iter();
+                Cow::Owned(Value::List(words.map(|word| self.get(*word).into_owned()).collect()))
+            }
             _ if word == Packed::NIL => Cow::Owned(Value::Nil),
             _ => Cow::Owned(Value::Bool(word == Packed::TRUE)),
         }
@@ -173,7 +270,9 @@ impl Values {
     pub(crate) fn bytes(&self) -> usize {
         let table = self.numbers.capacity() * (size_of::<(String, usize)>() + 1) * 8 / 7;
         let values = (self.texts.capacity() + self.kept.capacity()) * size_of::<Value>();
-        self.heap + table + values
+        let lists = self.elements.capacity() * size_of::<Packed>()
+            + self.ends.capacity() * size_of::<usize>();
+        self.heap + table + values + lists
     }
 }
 
@@ -197,7 +296,10 @@ mod tests {
         let numbers = [0, 1, -1, edge - 1, -edge, edge, -edge - 1, i64::MAX, i64::MIN];
         let mut all: Vec<Value> = numbers.into_iter().map(Value::Int).collect();
         all.extend([Value::Nil, Value::Bool(false), Value::Bool(true)]);
-        all.extend([Value::from(""), Value::from("a"), Value::List(vec![Value::Int(1)])]);
+        all.extend([Value::from(""), Value::from("a"), Value::List(vec![])]);
+        let list = vec![Value::Int(1), Value::from("a"), Value::Nil, Value::Bool(true)];
+        all.extend([Value::List(list.clone()), Value::List(vec![Value::List(list)])]);
+        all.push(Value::List(vec![Value::Int(edge), Value::Int(1), Value::Int(2)]));
         let half = 1_i64 << 29;
         for (first, second) in [(0, 0), (-1, 1), (half - 1, -half), (half, 0), (0, -half - 1)] {
             all.push(Value::List(vec![Value::Int(first), Value::Int(second)]));

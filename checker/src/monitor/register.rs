@@ -79,7 +79,7 @@ impl Register {
             // What a compare-and-set expects was noted at its invocation.
             Act::Write(value) | Act::Cas(_, value) => CellOp::Write(self.number(value)),
         };
-        let completed = self.machine.complete(call.op, call.at, end.at, done);
+        let completed = self.machine.complete(call.op, call.at, end.at, done.value());
         completed.map_err(|Conflict { rule, ops }| Halt::Alarm(Alarm { rule, ops }))
     }
 
