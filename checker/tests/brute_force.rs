@@ -57,10 +57,9 @@ fn decided_percent_min(model: ModelKind) -> (u64, u64) {
         | ModelKind::PriorityQueue
         | ModelKind::VersionedRegister
         | ModelKind::Register
-        | ModelKind::Counter
-        | ModelKind::AppendList => (70, 70),
-        ModelKind::CasRegister => (60, 60),
-        ModelKind::KeyValue => (50, 50),
+        | ModelKind::AppendList => (65, 65),
+        ModelKind::CasRegister | ModelKind::Counter => (55, 55),
+        ModelKind::KeyValue => (45, 45),
         ModelKind::MultiRegister => (0, 0),
     }
 }
