@@ -133,13 +133,13 @@ pub struct CheckOptions<'a> {
     pub certify: bool,
     /// Whether the orders that were found are handed over: see [`CheckReport::linearizations`].
     pub keep_orders: bool,
-    /// Whether an invalid history gets a counterexample. It takes a search of its own; without it
-    /// [`CheckReport::impossible_from`] is all that is told.
+    /// Whether an invalid history gets a counterexample, which takes a search of its own. Without one,
+    /// [`CheckReport::reason`] and [`CheckReport::impossible_from`] say where it goes wrong.
     pub explain: bool,
 }
 
 impl Default for CheckOptions<'_> {
-    /// 1 GiB, no end, one thread, nil, every order is replayed, and what is invalid explained.
+    /// 1 GiB, no end, one thread, nil; every order is replayed, every violation explained.
     fn default() -> Self {
         Self {
             memory_bytes_max: 1 << 30,

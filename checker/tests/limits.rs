@@ -55,6 +55,19 @@ fn hard(key: &str, clients: u64) -> String {
 }
 
 #[test]
+fn who_asks_for_the_bare_verdict_is_told_where_it_goes_wrong() {
+    let text = "p1 > k: write 1\np1 < ok\np2 > k: read\np2 < ok 7\n";
+    let history = History::from_events(&script::events(text)).expect("a history");
+    let bare = CheckOptions { certify: false, explain: false, ..CheckOptions::default() };
+    let report = check(&history, ModelKind::Register, &bare).expect("a fit");
+    assert_eq!(report.validity, Validity::Invalid);
+    assert!(report.counterexample.is_none());
+    assert_eq!(report.reason.as_deref(), Some("key k is not linearizable from event 3 on"));
+    let explained = check(&history, ModelKind::Register, &CheckOptions::default()).expect("a fit");
+    assert_eq!(explained.counterexample.map(|example| example.blocked.0), Some(1));
+}
+
+#[test]
 fn a_small_memory_budget_ends_as_unknown_and_says_so() {
     let events = script::events(&hard("k", 40));
     let report = judge(&events, ModelKind::CasRegister, 2 << 20, &|| false);

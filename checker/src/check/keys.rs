@@ -321,8 +321,8 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         report.validity = Validity::Invalid;
         report.impossible_from = Some(earliest);
         if !job.options.explain {
-            let what = format!("not linearizable from event {earliest} on");
-            report.reason = Some(format!("{} is {what}", name(job, *part)));
+            let name = name(job, *part);
+            report.reason = Some(format!("{name} is not linearizable from event {earliest} on"));
             return Ok(report);
         }
         let core = match &finding.verdict {
