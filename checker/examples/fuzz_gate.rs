@@ -17,6 +17,10 @@ use std::time::Instant;
 
 use rashomon_checker::check::{Engine, ModelKind};
 
+#[path = "../tests/support/oracle.rs"]
+mod oracle;
+#[path = "../tests/support/random.rs"]
+mod random;
 #[path = "../tests/support/small.rs"]
 mod small;
 

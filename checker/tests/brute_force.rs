@@ -1,15 +1,19 @@
 //! Deciders and searches against brute force, on many small random histories of every model: a small share of what the
 //! example `fuzz_gate` runs by the million, and on some of them every engine, several threads and a second brute force.
 
+#[path = "support/oracle.rs"]
+mod oracle;
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/small.rs"]
 mod small;
 
+use oracle::is_linearizable;
 use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, Validity, check};
 use rashomon_checker::history::{Event, EventKind, History};
 use small::brute::Brute;
 use small::case::Case;
 use small::gate::{self, Plan};
-use small::oracle::is_linearizable;
 use small::{examine, make};
 
 /// Histories of each model, unless `RASHOMON_FUZZ_ROUNDS` says how many.
@@ -211,7 +215,7 @@ fn what_disagrees_is_made_small() {
     let mut brute = Brute::new();
     let mut wrong = |case: &Case| brute.first_impossible(case).is_some();
     for model in ModelKind::ALL {
-        let case = (0..).map(|round| make::case(model, SEED, round)).find(|case| wrong(case));
+        let case = (0..ROUNDS).map(|round| make::case(model, SEED, round)).find(|case| wrong(case));
         let small = small::shrink::shrink(case.expect("one of them"), &mut wrong);
         assert!(wrong(&small), "{}", small.show());
         assert!(small.ops.len() <= 4, "{}", small.show());

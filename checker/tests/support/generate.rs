@@ -5,7 +5,7 @@ use rashomon_checker::check::ModelKind;
 use rashomon_checker::history::{Event, EventKind, ProcessId};
 
 #[path = "random.rs"]
-mod random;
+pub(crate) mod random;
 
 pub(crate) use random::Random;
 

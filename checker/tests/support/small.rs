@@ -5,6 +5,10 @@
 //! `brute` tries every order; neither knows of the deciders, the searches or their models. `make` lets a store answer, and
 //! `spoil` makes the answers wrong in about half of the histories. `gate` judges as many as wanted, and `shrink` makes what
 //! the two disagree about as small as it gets.
+//!
+//! Whoever takes this in has `oracle.rs` and `random.rs` beside it.
+
+use super::{oracle, random};
 
 #[path = "small/brute.rs"]
 pub(crate) mod brute;
@@ -16,10 +20,6 @@ pub(crate) mod examine;
 pub(crate) mod gate;
 #[path = "small/make.rs"]
 pub(crate) mod make;
-#[path = "oracle.rs"]
-pub(crate) mod oracle;
-#[path = "random.rs"]
-pub(crate) mod random;
 #[path = "small/shrink.rs"]
 pub(crate) mod shrink;
 #[path = "small/spec.rs"]

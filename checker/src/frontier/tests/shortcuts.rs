@@ -7,6 +7,7 @@
 #[path = "../../../tests/support/small.rs"]
 mod small;
 
+use crate::search::tests::{generate::random, oracle};
 use small::brute::Brute;
 use small::case::Case;
 

@@ -88,16 +88,13 @@ fn count(plan: &Plan, round: u64, brute: &mut Brute, tally: &mut Tally) {
     let judged = judge(&case, plan.engine, round.is_multiple_of(EXAMINE_EVERY), brute);
     tally.histories += 1;
     tally.crashed += u64::from(case.ops.iter().any(|op| op.end == End::Info));
-    match judged {
-        Ok(Judged { invalid, decided }) => {
-            tally.invalid += u64::from(invalid);
-            tally.decided += u64::from(decided);
-            tally.decided_invalid += u64::from(decided && invalid);
-        }
-        Err(_) => {
-            tally.mismatches += 1;
-            tally.first = tally.first.into_iter().chain([round]).min();
-        }
+    if let Ok(Judged { invalid, decided }) = judged {
+        tally.invalid += u64::from(invalid);
+        tally.decided += u64::from(decided);
+        tally.decided_invalid += u64::from(decided && invalid);
+    } else {
+        tally.mismatches += 1;
+        tally.first = tally.first.into_iter().chain([round]).min();
     }
 }
 

@@ -168,7 +168,9 @@ impl<'a> Simulation<'a> {
         match f {
             F::Put | F::Append if self.case.rules.model == ModelKind::KeyValue => match value {
                 _ if self.shape.values == Values::Unique => {
-                    Word::Text(Row::of(&[value, LETTER_LAST][..1 + self.random.below(2) as usize]))
+                    let text: &[i8] =
+                        if self.random.chance(50) { &[value] } else { &[value, LETTER_LAST] };
+                    Word::Text(Row::of(text))
                 }
                 _ => Word::Text(Row::of([&[][..], &[0], &[1], &[0, 1]][value as usize % 4])),
             },
