@@ -21,6 +21,10 @@ use crate::search::{self, Budget, Problem, Stop, Tuning, search};
 /// Configurations that finding out where a search gets stuck may visit: it is for a sentence only.
 const STUCK_CONFIGURATIONS_MAX: u64 = 50_000;
 
+/// Configurations that proving a core again, and ordering it, may take where a decider has proven it. Of a box with many
+/// open takes there are too many.
+const PROVEN_CONFIGURATIONS_MAX: u64 = 50_000;
+
 /// Operations among which it is looked for: among more there are too many orders to know them all.
 const STUCK_OPERATIONS_MAX: usize = 1_000;
 
@@ -145,15 +149,34 @@ impl<O: Object> Scene<'_, O> {
         search(object, &problem, tuning, &mut self.budget.account(), &stop)
     }
 
-    /// How many configurations it takes to prove that the core is impossible.
+    /// Whether deciders judge such objects, and searches may take long.
+    fn is_left_to_deciders(&self) -> bool {
+        let boxes = explain::is_box(self.job.model);
+        boxes || matches!(self.job.model, ModelKind::Counter | ModelKind::VersionedRegister)
+    }
+
+    /// How far a search may go for what is shown.
+    fn tuning(&self) -> Tuning {
+        let mut tuning = Tuning::full();
+        if self.is_left_to_deciders() {
+            tuning.configurations_max = PROVEN_CONFIGURATIONS_MAX;
+        }
+        tuning
+    }
+
+    /// How many configurations it takes to prove that the core is impossible; 0 if that is left to the decider.
     fn proof(&mut self, core: &[usize]) -> u64 {
-        self.search(core, self.first, false, &Tuning::full()).configurations
+        let tuning = self.tuning();
+        let findings = self.search(core, self.first, false, &tuning);
+        let is_proof = findings.outcome == search::Outcome::NotLinearizable;
+        if is_proof || !self.is_left_to_deciders() { findings.configurations } else { 0 }
     }
 
     /// An order of the core as it stood right before the blocked completion.
     fn best_order(&mut self, core: &[usize]) -> Vec<Step> {
         let horizon = self.first - 1;
-        let order = match self.search(core, horizon, false, &Tuning::full()).outcome {
+        let tuning = self.tuning();
+        let order = match self.search(core, horizon, false, &tuning).outcome {
             search::Outcome::Linearizable(order) => order,
             search::Outcome::NotLinearizable | search::Outcome::Stopped(_) => Vec::new(),
         };

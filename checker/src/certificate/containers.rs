@@ -12,7 +12,16 @@ pub(super) enum Container {
 }
 
 impl Container {
-    pub(super) fn put(&mut self, element: Value) {
+    /// Puts an element in, or takes one out and returns it.
+    pub(super) fn step(&mut self, f: &str, element: Value) -> Option<Value> {
+        if matches!(f, "enqueue" | "push" | "insert") {
+            self.put(element);
+            return None;
+        }
+        Some(self.take())
+    }
+
+    fn put(&mut self, element: Value) {
         match self {
             Self::Queue(held) => held.push_back(element),
             Self::Stack(held) => held.push(element),
@@ -21,7 +30,7 @@ impl Container {
     }
 
     /// Takes the oldest element, the newest or the least; nil if there is none.
-    pub(super) fn take(&mut self) -> Value {
+    fn take(&mut self) -> Value {
         match self {
             Self::Queue(held) => held.pop_front().unwrap_or_default(),
             Self::Stack(held) => held.pop().unwrap_or_default(),

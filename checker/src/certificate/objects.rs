@@ -161,13 +161,9 @@ impl<'a> State<'a> {
                 held.push(input.into_owned());
                 true
             }
-            (Held::Container(held), "enqueue" | "push" | "insert") => {
-                held.put(input.into_owned());
-                true
-            }
-            (Held::Container(held), _) => {
-                let taken = held.take();
-                op.is_info() || taken == *answer
+            (Held::Container(held), f) => {
+                let taken = held.step(f, input.into_owned());
+                taken.is_none_or(|taken| op.is_info() || taken == *answer)
             }
             (Held::Set(held), "read") => unknown || held.is(answer.as_list().unwrap_or(&[])),
             (Held::Set(held), _) => {

@@ -10,9 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::certificate;
-use crate::check::{
-    CheckError, CheckReport, Engine, EngineUse, Job, ModelKind, ObjectOrder, Validity,
-};
+use crate::check::{CheckError, CheckReport, Engine, EngineUse, Job, ObjectOrder, Validity};
 use crate::counterexample;
 use crate::decide::{Decision, Rule};
 use crate::history::OpId;
@@ -329,10 +327,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             Verdict::Invalid { core: Some((core, _)), .. } => core.clone(),
             _ => part.ids().collect(),
         };
-        // What these cores saw is not in them.
-        let open = matches!(job.model, ModelKind::Counter | ModelKind::VersionedRegister);
-        let shown = if open { part.ids().collect() } else { core.clone() };
-        let key = Key::of(job, part.key, shown.into_iter(), (self.make)())
+        let key = Key::of(job, part.key, core.iter().copied(), (self.make)())
             .map_err(|(misfit, id)| misfit_of(job, misfit, id))?;
         let (configurations, counterexample) =
             counterexample::build(job, key, &core, earliest, self.court.budget);

@@ -7,6 +7,7 @@
 mod answers;
 mod cell;
 mod containers;
+mod counters;
 mod lists;
 mod locks;
 mod texts;
@@ -15,6 +16,11 @@ use crate::Value;
 use crate::check::{Job, ModelKind};
 use crate::counterexample::words::{answer, answered, clip, deed, object, short, takes, took, who};
 use crate::history::{Op, OpId, Operation, Outcome};
+
+/// Whether it is a queue, a stack or a priority queue.
+pub(super) fn is_box(model: ModelKind) -> bool {
+    matches!(model, ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue)
+}
 
 /// The case.
 pub(super) struct Story {
@@ -31,9 +37,10 @@ struct Finding {
     contradicts: Option<OpId>,
 }
 
-/// The operations that a sentence can be about. Of a register's, which may be millions, those that concern the value
-/// which the blocked one met; of what grows, the updates, and no answers but those of the core, which may be long.
-fn relevant(job: &Job<'_>, blocked: OpId, core: &[OpId]) -> Vec<Operation> {
+/// The operations that a sentence can be about: there may be millions. Of a register's, those that concern the value
+/// which the blocked one met; of what grows, the updates, and no answers but those of the core, which may be long; of
+/// boxes, those that concern an element of the core, and open takes; of others those of the core.
+fn relevant(job: &Job<'_>, first: u64, blocked: OpId, core: &[OpId]) -> Vec<Operation> {
     let culprit = job.history.op(blocked);
     let (key, answer, input) = (culprit.key(), culprit.answer(), culprit.input());
     let met = match input.as_list() {
@@ -43,15 +50,25 @@ fn relevant(job: &Job<'_>, blocked: OpId, core: &[OpId]) -> Vec<Operation> {
     let concerns = |value: &Value| {
         Some(value) == met || value.as_list().is_some_and(|pair| pair.last() == met)
     };
-    let is_register = matches!(job.model, ModelKind::Register | ModelKind::CasRegister);
-    let grows = matches!(job.model, ModelKind::AppendList | ModelKind::Set | ModelKind::KeyValue);
+    let elements = if is_box(job.model) { containers::elements(job, core) } else { Vec::new() };
     let relevant = job.history.ops().filter(|operation| {
         let same_object = job.model == ModelKind::MultiRegister || operation.key() == key;
         let in_core = || core.binary_search(&operation.id()).is_ok() || operation.id() == blocked;
-        let may_matter = if is_register {
-            concerns(&operation.input())
-        } else {
-            !grows || !matches!(operation.f(), "read" | "get")
+        let may_matter = match job.model {
+            ModelKind::Register | ModelKind::CasRegister => concerns(&operation.input()),
+            ModelKind::AppendList | ModelKind::Set | ModelKind::KeyValue => {
+                !matches!(operation.f(), "read" | "get")
+            }
+            ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
+                containers::may_matter(*operation, &elements, first)
+            }
+            ModelKind::ElementSet => operation.input() == input,
+            ModelKind::MultiRegister => true,
+            ModelKind::Mutex
+            | ModelKind::OwnedMutex
+            | ModelKind::FencedMutex
+            | ModelKind::Counter
+            | ModelKind::VersionedRegister => false,
         };
         same_object && (may_matter || in_core())
     });
@@ -78,7 +95,7 @@ pub(super) fn explain(
     core: &[OpId],
     stuck: &[String],
 ) -> Story {
-    let operations = relevant(job, blocked, core);
+    let operations = relevant(job, first, blocked, core);
     let find = |id: OpId| operations.binary_search_by_key(&id, |operation| operation.id).ok();
     let Some(blocked) = find(blocked).map(|at| &operations[at]) else {
         unreachable!("the blocked operation is relevant")
@@ -99,7 +116,8 @@ pub(super) fn explain(
         }
         ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::FencedMutex => locks::find(&evidence),
         ModelKind::ElementSet | ModelKind::VersionedRegister => answers::find(&evidence),
-        ModelKind::MultiRegister | ModelKind::Counter => None,
+        ModelKind::Counter => counters::find(&evidence),
+        ModelKind::MultiRegister => None,
     };
     let found = found.unwrap_or_else(|| evidence.no_order());
     Story {

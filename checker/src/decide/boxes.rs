@@ -21,11 +21,13 @@
 //! If neither proves anything the answer is [`Answer::Unsure`]. For a queue that never answered "empty" this cannot
 //! happen (see [`super::fifo_queue`]).
 
+mod ends;
 mod refute;
 #[cfg(test)]
 mod tests;
 mod unpainted;
 
+pub(super) use ends::Ends;
 pub(super) use unpainted::Unpainted;
 
 use super::{Decision, Rule, Timed};
@@ -99,21 +101,32 @@ pub(super) struct Contents {
     pub(super) empties: Vec<Empty>,
     /// In order of invocation.
     open: Vec<OpenTake>,
+    /// Whether an order is wanted, or only whether there is one.
+    pub(super) wants_order: bool,
     pub(super) faults: Faults,
 }
 
 /// What can be said about a history, or its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
+    /// In this order, if one was wanted.
     Yes(Vec<u32>),
-    No(Rule),
+    No(Blame),
     Unsure,
+}
+
+/// Why there is no order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Blame {
+    pub(super) rule: Rule,
+    /// Operations that likely contradict each other, with all others of their elements.
+    pub(super) ops: Vec<u32>,
 }
 
 /// Which element of a box may be taken.
 pub(super) trait Discipline {
-    /// An order of the operations, where no take is open; exact. If there is none: the rule that is broken.
-    fn arrange(&self, contents: &Contents) -> Result<Vec<u32>, Rule>;
+    /// An order of the operations, where no take is open; exact. None in particular if none is wanted.
+    fn arrange(&self, contents: &Contents) -> Result<Vec<u32>, Blame>;
 
     /// For loose items, by number: a gap before which it must be gone, whatever the order. Those that may stay are left
     /// out.
@@ -179,9 +192,9 @@ pub(super) fn settle(ops: &[Timed<QueueOp>], discipline: &impl Discipline) -> De
     if !table.puts_are_unique(ops) {
         return Decision::Inapplicable("an element is put in more than once");
     }
-    match answer(ops, &mut table, discipline) {
+    match answer(ops, &mut table, discipline, true) {
         Answer::Yes(order) => Decision::Linearizable(order),
-        Answer::No(_) => refute::refute(ops, &mut table, discipline),
+        Answer::No(blame) => refute::refute(ops, blame, &mut table, discipline),
         Answer::Unsure => Decision::Inapplicable(UNSURE),
     }
 }
@@ -219,32 +232,53 @@ pub(super) fn answer(
     ops: &[Timed<QueueOp>],
     table: &mut Table,
     discipline: &impl Discipline,
+    wants_order: bool,
 ) -> Answer {
     let contents = match Contents::gather(ops, table, discipline.faults()) {
-        Ok(contents) => contents,
-        Err(rule) => return Answer::No(rule),
+        Ok(contents) => Contents { wants_order, ..contents },
+        Err(blame) => return Answer::No(blame),
     };
     if contents.open.is_empty() || !contents.items.iter().any(Item::is_loose) {
         return discipline.arrange(&contents).map_or_else(Answer::No, Answer::Yes);
     }
-    let mut deadlines = discipline.deadlines(&contents);
-    deadlines.sort_unstable();
-    let Some(assigned) = contents.assign(&deadlines) else { return Answer::No(Rule::Lost) };
-    if let Ok(order) = discipline.arrange(&assigned) {
+    // What really happened explains the beginning of a history that goes wrong later.
+    if let Some(Ok(order)) = contents.as_hinted().map(|hinted| discipline.arrange(&hinted)) {
         return Answer::Yes(order);
     }
-    if let Ok(order) = discipline.arrange(&contents.as_hinted()) {
+    let assigned = match contents.assign(&contents.deadlines(discipline)) {
+        Ok(assigned) => assigned,
+        Err(blame) => return Answer::No(blame),
+    };
+    if let Ok(order) = discipline.arrange(&assigned) {
         return Answer::Yes(order);
     }
     match discipline.arrange(&contents.without_loose()) {
         Ok(_) => Answer::Unsure,
-        Err(rule) => Answer::No(rule),
+        Err(blame) => Answer::No(blame),
     }
+}
+
+/// Open takes that may matter, in order: `all` that began when some element was still there that had to be gone, or as many
+/// as there are such elements.
+fn useful_takes(
+    ops: &[Timed<QueueOp>],
+    table: &mut Table,
+    discipline: &impl Discipline,
+    all: bool,
+) -> Vec<u32> {
+    let Ok(contents) = Contents::gather(ops, table, discipline.faults()) else {
+        return Vec::new();
+    };
+    let deadlines = contents.deadlines(discipline);
+    let last = deadlines.last().map_or(0, |deadline| deadline.before);
+    let count = if all { contents.open.len() } else { deadlines.len() };
+    let open = contents.open.iter().filter(|open| open.from < last);
+    open.map(|open| open.op).take(count).collect()
 }
 
 impl Contents {
     /// Matches puts with takes. An error where that alone is impossible.
-    fn gather(ops: &[Timed<QueueOp>], table: &mut Table, faults: Faults) -> Result<Self, Rule> {
+    fn gather(ops: &[Timed<QueueOp>], table: &mut Table, faults: Faults) -> Result<Self, Blame> {
         let (windows, gaps) = windows(ops);
         let mut contents = Self { gaps, faults, ..Self::default() };
         for (at, op) in ops.iter().enumerate() {
@@ -268,7 +302,9 @@ impl Contents {
         ops: &[Timed<QueueOp>],
         windows: &[Window],
         item_of: &[u32],
-    ) -> Result<(), Rule> {
+    ) -> Result<(), Blame> {
+        // Of several flaws the one that was known first.
+        let mut flaw: Option<(u32, Blame)> = None;
         for (at, op) in ops.iter().enumerate() {
             let QueueOp::Take(answer) = op.op else { continue };
             let (number, within) = (at as u32, windows[at]);
@@ -278,39 +314,71 @@ impl Contents {
                 }
             } else if let Some(element) = answer {
                 let item = self.items.get_mut(item_of[element as usize] as usize);
-                take_out(item.ok_or(Rule::FromNowhere)?, number, within, self.faults)?;
+                let taken = item.ok_or(Rule::FromNowhere);
+                let taken = taken.and_then(|item| take_out(item, number, within, self.faults));
+                if let Err(rule) = taken
+                    && flaw.as_ref().is_none_or(|(ret, _)| op.ret < *ret)
+                {
+                    flaw = Some((op.ret, Blame { rule, ops: vec![number] }));
+                }
             } else {
                 self.empties.push(Empty { op: number, within });
             }
         }
-        Ok(())
+        flaw.map_or(Ok(()), |(_, blame)| Err(blame))
     }
 
-    /// Gives open takes to the items with deadlines; `None` if there are too few.
-    fn assign(&self, deadlines: &[Deadline]) -> Option<Self> {
+    /// In order.
+    fn deadlines(&self, discipline: &impl Discipline) -> Vec<Deadline> {
+        let mut deadlines = discipline.deadlines(self);
+        deadlines.sort_unstable();
+        deadlines
+    }
+
+    /// Gives open takes to the items with deadlines, if there are enough of them.
+    fn assign(&self, deadlines: &[Deadline]) -> Result<Self, Blame> {
         let mut assigned = Self { open: Vec::new(), ..self.clone() };
         for (nth, deadline) in deadlines.iter().enumerate() {
-            let open = self.open.get(nth)?;
-            if open.from >= deadline.before && !self.faults.breaks(Fault::OpenTakesBeganBefore) {
-                return None;
-            }
+            let open = self.open.get(nth).filter(|open| {
+                open.from < deadline.before || self.faults.breaks(Fault::OpenTakesBeganBefore)
+            });
+            let Some(open) = open else {
+                // All of them that are due by then: with some, it might be known only later.
+                let due = deadlines.partition_point(|other| other.before <= deadline.before);
+                return Err(self.too_many(&deadlines[..due]));
+            };
             assigned.items[deadline.item as usize].give(*open, self.gaps);
         }
-        Some(assigned)
+        Ok(assigned)
     }
 
-    /// With the answers that the open takes gave later.
-    fn as_hinted(&self) -> Self {
-        let mut hinted = Self { open: Vec::new(), ..self.clone() };
+    /// More must be gone than can have been taken: these, because of what was answered when they had to be.
+    fn too_many(&self, deadlines: &[Deadline]) -> Blame {
+        let mut ends: Vec<u32> = deadlines.iter().map(|deadline| deadline.before).collect();
+        ends.dedup();
+        let is_end = |end: u32| ends.binary_search(&end).is_ok();
+        let gone = deadlines.iter().map(|deadline| self.items[deadline.item as usize].put);
+        let mut ops: Vec<u32> = gone.collect();
+        ops.extend(self.items.iter().filter(|item| is_end(item.take_in.to)).map(|item| item.put));
+        ops.extend(self.empties.iter().filter(|end| is_end(end.within.to)).map(|empty| empty.op));
+        Blame { rule: Rule::Lost, ops }
+    }
+
+    /// With the answers that the open takes gave later, if they are known.
+    fn as_hinted(&self) -> Option<Self> {
         let mut hints: Vec<(u32, OpenTake)> =
             self.open.iter().filter_map(|open| Some((open.hint?, *open))).collect();
+        if hints.is_empty() {
+            return None;
+        }
+        let mut hinted = Self { open: Vec::new(), ..self.clone() };
         hints.sort_unstable_by_key(|(element, _)| *element);
         for item in hinted.items.iter_mut().filter(|item| item.is_loose()) {
             if let Ok(at) = hints.binary_search_by_key(&item.element, |(element, _)| *element) {
                 item.give(hints[at].1, self.gaps);
             }
         }
-        hinted
+        Some(hinted)
     }
 
     fn without_loose(&self) -> Self {
@@ -345,7 +413,7 @@ impl Contents {
     ///
     /// Of queues and stacks: in a gap in which no item is present, all can be absent at once, so the answers do not
     /// depend on each other.
-    pub(super) fn place_empties(&self) -> Result<Vec<(u32, u32)>, Rule> {
+    pub(super) fn place_empties(&self) -> Result<Vec<(u32, u32)>, Blame> {
         if self.empties.is_empty() {
             return Ok(Vec::new());
         }
@@ -357,12 +425,47 @@ impl Contents {
         for empty in &self.empties {
             let gap = next_free[empty.within.from as usize];
             if gap >= empty.within.to {
-                return Err(Rule::Lost);
+                let presence = |item: &Item| item.presence();
+                let mut ops = self.operations(&self.cover(empty.within, presence));
+                ops.push(empty.op);
+                return Err(Blame { rule: Rule::Lost, ops });
             }
             placed.push((gap, empty.op));
         }
         placed.sort_unstable();
         Ok(placed)
+    }
+
+    /// Few items that together are there in all these gaps, as far as there are any; `presence` says when each is.
+    pub(super) fn cover(
+        &self,
+        within: Window,
+        mut presence: impl FnMut(&Item) -> Option<Window>,
+    ) -> Vec<u32> {
+        let there = (0..).zip(&self.items).filter_map(|(at, item)| Some((presence(item)?, at)));
+        let mut there: Vec<(Window, u32)> =
+            there.filter(|(when, _)| when.from < within.to && within.from < when.to).collect();
+        there.sort_unstable_by_key(|(when, at)| (when.from, *at));
+        let mut there = there.into_iter().peekable();
+        let (mut chosen, mut gap) = (Vec::new(), within.from);
+        let mut furthest = (within.from, 0);
+        while gap < within.to {
+            while let Some((when, at)) = there.next_if(|(when, _)| when.from <= gap) {
+                furthest = furthest.max((when.to, at));
+            }
+            if furthest.0 <= gap {
+                break;
+            }
+            chosen.push(furthest.1);
+            gap = furthest.0;
+        }
+        chosen
+    }
+
+    /// The operations of these items.
+    pub(super) fn operations(&self, items: &[u32]) -> Vec<u32> {
+        let items = items.iter().map(|at| &self.items[*at as usize]);
+        items.flat_map(|item| [item.put, item.take]).filter(|op| *op != NO_OP).collect()
     }
 
     /// By gap, and one more: before which gap an item must be gone that is put in before that gap and is loose, because

@@ -36,6 +36,10 @@ use super::{Decision, NEVER, Refutation, Rule, Timed};
 /// Operations that looking for a few that contradict each other may look at.
 const EFFORT_MAX: usize = 4_000_000;
 
+/// Operations up to which all additions are shown. Everything that was answered rests on them all, but of more than a
+/// person would read those are enough that a contradiction names.
+const SHOWN_MAX: usize = 1_000;
+
 /// One operation on the counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -298,6 +302,9 @@ fn contradiction(ops: &[Timed<Step>], completion: u32) -> Refutation {
         Step::Add(_) => (Rule::Exhausted, case.reasons()),
     };
     kept.extend(case.ends);
+    if ops.len() <= SHOWN_MAX {
+        kept.extend((0..ops.len() as u32).filter(|op| is_addition(ops, *op)));
+    }
     kept.sort_unstable();
     kept.dedup();
     Refutation { completion, ops: kept, rule }

@@ -35,7 +35,7 @@
 //! 2013), and Bouajjani, Emmi, Enea, Hamza: *On reducing linearizability to state reachability* (ICALP 2015).
 //! Everything here takes time for sorting, and is linear beyond that.
 
-use super::boxes::{Contents, Deadline, Discipline, Fault, Faults, Item, QueueOp};
+use super::boxes::{Blame, Contents, Deadline, Discipline, Fault, Faults, Item, QueueOp};
 use super::boxes::{Window, settle, suffix_min};
 use super::{Decision, Rule, Timed};
 
@@ -49,7 +49,7 @@ pub(super) struct Fifo {
 }
 
 impl Discipline for Fifo {
-    fn arrange(&self, contents: &Contents) -> Result<Vec<u32>, Rule> {
+    fn arrange(&self, contents: &Contents) -> Result<Vec<u32>, Blame> {
         let empties = contents.place_empties()?;
         let mut cuts: Vec<u32> = empties.iter().map(|(gap, _)| *gap).collect();
         cuts.dedup();
@@ -62,8 +62,11 @@ impl Discipline for Fifo {
         let order = if self.faults.breaks(Fault::Overtaking) {
             (0..spans.len() as u32).collect()
         } else {
-            in_order(&spans).ok_or(Rule::Rank)?
+            in_order(&spans).ok_or_else(|| overtaking(contents))?
         };
+        if !contents.wants_order {
+            return Ok(Vec::new());
+        }
         Ok(emit(contents, &spans, &order, &empties))
     }
 
@@ -168,6 +171,35 @@ fn in_order(spans: &[Span]) -> Option<Vec<u32>> {
         order.push(next);
     }
     Some(order)
+}
+
+/// An element and all that it overtook; of several that did, the one that was taken first.
+fn overtaking(contents: &Contents) -> Blame {
+    // By gap: the latest beginning of a take among elements whose put must have been done by then.
+    let mut latest = vec![0; contents.gaps as usize + 1];
+    for item in &contents.items {
+        let done = &mut latest[item.put_in.to as usize];
+        *done = item.take_in.from.max(*done);
+    }
+    let (mut done, mut gap) = (0, 0);
+    let mut first: Option<&Item> = None;
+    // In order of the invocation of puts.
+    for item in &contents.items {
+        while gap <= item.put_in.from {
+            done = latest[gap as usize].max(done);
+            gap += 1;
+        }
+        let ends = item.take_in.to;
+        let overtakes = !item.is_loose() && ends <= done;
+        if overtakes && first.is_none_or(|first| ends < first.take_in.to) {
+            first = Some(item);
+        }
+    }
+    let Some(first) = first else { return Blame { rule: Rule::Rank, ops: Vec::new() } };
+    let is_overtaken =
+        |item: &&Item| item.put_in.to <= first.put_in.from && first.take_in.to <= item.take_in.from;
+    let overtaken = contents.items.iter().filter(is_overtaken).map(|item| item.put);
+    Blame { rule: Rule::Rank, ops: overtaken.chain([first.put]).collect() }
 }
 
 /// The operations, those of each kind in the order of their elements, each as early as possible.

@@ -26,8 +26,8 @@
 //! linearizability monitoring* (OOPSLA 2025); the earliest gaps, and what follows from them, are our own. Time is that
 //! of sorting; the gaps in which something is there are skipped by union-find.
 
-use super::boxes::{Contents, Deadline, Discipline, Fault, Faults, Item, QueueOp};
-use super::boxes::{Unpainted, by_gap, settle};
+use super::boxes::{Blame, Contents, Deadline, Discipline, Fault, Faults, Item, QueueOp};
+use super::boxes::{Ends, Unpainted, Window, by_gap, settle};
 use super::{Decision, Rule, Timed};
 
 /// Decides a history of one priority queue that is empty at first. `priorities` has one for each element.
@@ -59,10 +59,13 @@ impl Priority {
 }
 
 impl Discipline for Priority {
-    fn arrange(&self, contents: &Contents) -> Result<Vec<u32>, Rule> {
+    fn arrange(&self, contents: &Contents) -> Result<Vec<u32>, Blame> {
         let placed = self.place(contents, |_| true);
-        if placed.is_late {
-            return Err(Rule::Lost);
+        if let Some(late) = placed.late {
+            return Err(Blame { rule: Rule::Lost, ops: self.reasons(contents, &placed, late) });
+        }
+        if !contents.wants_order {
+            return Ok(Vec::new());
         }
         Ok(emit(contents, &placed))
     }
@@ -101,9 +104,20 @@ struct Placed {
     takes: Vec<u32>,
     /// By answer "empty".
     empties: Vec<u32>,
-    /// Whether some gap is after the window.
-    is_late: bool,
+    /// Of what has no gap in its window, that whose window ends first.
+    late: Option<Late>,
 }
+
+/// A take that has no gap in its window: that of an item, or an answer "empty", by number.
+#[derive(Debug, Clone, Copy)]
+struct Late {
+    end: u32,
+    item: Option<u32>,
+    empty: usize,
+}
+
+/// Items whose own reasons are looked for at most. Where it takes more, the contradiction is looked for in another way.
+const REASONS_MAX: usize = 32;
 
 impl Priority {
     /// Finds the earliest gaps where only the `counted` items are there.
@@ -112,25 +126,84 @@ impl Priority {
         let order = self.by_priority(&contents.items);
         let mut free = Unpainted::new(contents.gaps);
         let mut takes = vec![contents.gaps; contents.items.len()];
-        let mut is_late = false;
+        let mut late: Option<Late> = None;
+        let mut note = |found: Late| {
+            if late.is_none_or(|late| found.end < late.end) {
+                late = Some(found);
+            }
+        };
         for at in &order {
             let item = &contents.items[*at as usize];
             let from = item.take_in.from;
-            let gap = if ignored { from } else { free.next(from) };
+            let mut gap = if ignored { from } else { free.next(from) };
+            if !item.is_loose() && gap >= item.take_in.to {
+                note(Late { end: item.take_in.to, item: Some(*at), empty: 0 });
+                // It is there until then in any case; so the others that are late are so without this one's fault.
+                gap = from;
+            }
             takes[*at as usize] = gap;
-            is_late |= !item.is_loose() && gap >= item.take_in.to;
             if counted(item) {
                 free.paint(item.put_in.to, gap, |_| {});
             }
         }
         let mut empties = Vec::with_capacity(contents.empties.len());
-        for empty in &contents.empties {
+        for (nth, empty) in contents.empties.iter().enumerate() {
             let ignored = ignored || self.faults.breaks(Fault::EmptyAtAnyTime);
             let gap = if ignored { empty.within.from } else { free.next(empty.within.from) };
             empties.push(gap);
-            is_late |= gap >= empty.within.to;
+            if gap >= empty.within.to {
+                note(Late { end: empty.within.to, item: None, empty: nth });
+            }
         }
-        Placed { order, takes, empties, is_late }
+        Placed { order, takes, empties, late }
+    }
+
+    /// When nothing lesser must be there, and below which rank an item is lesser.
+    fn turn(&self, contents: &Contents, late: Late) -> (Window, u32) {
+        match late.item.map(|at| &contents.items[at as usize]) {
+            Some(item) => (item.take_in, self.ranks[item.element as usize]),
+            None => (contents.empties[late.empty].within, u32::MAX),
+        }
+    }
+
+    /// The operations of what has no gap, of the lesser items that are there instead, and of those why these could not be
+    /// taken earlier.
+    fn reasons(&self, contents: &Contents, placed: &Placed, late: Late) -> Vec<u32> {
+        let rank = |item: &Item| self.ranks[item.element as usize];
+        let (mut ops, mut open) = (Vec::new(), Vec::new());
+        ops.push(match late.item {
+            Some(at) => contents.items[at as usize].put,
+            None => contents.empties[late.empty].op,
+        });
+        open.push(self.turn(contents, late));
+        let mut reasons: Vec<u32> = Vec::new();
+        while let Some((within, limit)) = open.pop() {
+            let mut gaps = placed.takes.iter();
+            let presence = |item: &Item| {
+                let to = *gaps.next()?;
+                (rank(item) < limit && item.put_in.to < to)
+                    .then_some(Window { from: item.put_in.to, to })
+            };
+            for at in contents.cover(within, presence) {
+                let item = &contents.items[at as usize];
+                if !reasons.contains(&at) && reasons.len() < REASONS_MAX {
+                    reasons.push(at);
+                    let to = placed.takes[at as usize];
+                    if to > item.take_in.from {
+                        open.push((Window { from: item.take_in.from, to }, rank(item)));
+                    }
+                }
+            }
+        }
+        ops.extend(contents.operations(&reasons));
+        // More are needed where open takes may have taken some.
+        let (within, limit) = self.turn(contents, late);
+        let is_there = |item: &&Item| {
+            let presence = Window { from: item.put_in.to, to: item.take_in.from };
+            rank(item) < limit && presence.from <= within.from && within.to <= presence.to
+        };
+        ops.extend(contents.items.iter().filter(is_there).map(|item| item.put));
+        ops
     }
 
     /// The items from the least priority up.
@@ -165,35 +238,4 @@ fn emit(contents: &Contents, placed: &Placed) -> Vec<u32> {
         }
     }
     by_gap(&emitted, contents.gaps)
-}
-
-/// The least of the ends from a gap on (a Fenwick tree from the back).
-struct Ends {
-    least: Vec<u32>,
-}
-
-impl Ends {
-    fn new(gaps: u32) -> Self {
-        Self { least: vec![gaps; gaps as usize + 2] }
-    }
-
-    /// Notes an end for a gap.
-    fn lower(&mut self, gap: u32, end: u32) {
-        let mut at = gap as usize + 1;
-        while at > 0 {
-            self.least[at] = self.least[at].min(end);
-            at &= at - 1;
-        }
-    }
-
-    /// The least end of a gap from this one on.
-    fn least_from(&self, gap: u32) -> u32 {
-        let mut at = gap as usize + 1;
-        let mut least = u32::MAX;
-        while at < self.least.len() {
-            least = least.min(self.least[at]);
-            at += at & at.wrapping_neg();
-        }
-        least
-    }
 }

@@ -48,8 +48,8 @@ mod cover;
 
 use cover::{Cover, Marks, Waiting};
 
-use super::boxes::{Contents, Deadline, Discipline, Fault, Faults, Item, QueueOp, Window};
-use super::boxes::{Unpainted, by_gap, settle};
+use super::boxes::{Blame, Contents, Deadline, Discipline, Fault, Faults, Item, QueueOp, Window};
+use super::boxes::{Ends, Unpainted, by_gap, settle};
 use super::{Decision, Rule, Timed};
 
 /// Decides a history of one stack that is empty at first.
@@ -62,7 +62,7 @@ pub(super) struct Stack {
 }
 
 impl Discipline for Stack {
-    fn arrange(&self, contents: &Contents) -> Result<Vec<u32>, Rule> {
+    fn arrange(&self, contents: &Contents) -> Result<Vec<u32>, Blame> {
         let empties = contents.place_empties()?;
         let present: Vec<u32> = (0..contents.items.len() as u32)
             .filter(|at| contents.items[*at as usize].presence().is_some())
@@ -70,7 +70,10 @@ impl Discipline for Stack {
         let zones = Zones::new(contents, &present);
         let nested = Peeling::new(contents, &present, &zones, self.faults).run();
         if nested.len() < present.len() {
-            return Err(Rule::Lost);
+            return Err(crossing(contents, &present, &nested));
+        }
+        if !contents.wants_order {
+            return Ok(Vec::new());
         }
         Ok(emit(contents, &nested, &empties))
     }
@@ -90,6 +93,48 @@ impl Discipline for Stack {
     fn faults(&self) -> Faults {
         self.faults
     }
+}
+
+/// An element and all on it that are there in all gaps in which it can be taken, while it is there in all in which they can
+/// be put in; all that could not be taken away if there is no such element.
+fn crossing(contents: &Contents, present: &[u32], nested: &[Nested]) -> Blame {
+    let mut is_left = vec![false; contents.items.len()];
+    for at in present {
+        is_left[*at as usize] = true;
+    }
+    for element in nested {
+        is_left[element.item as usize] = false;
+    }
+    let mut left: Vec<u32> =
+        (0..).zip(is_left).filter(|(_, left)| *left).map(|(at, _)| at).collect();
+    let items = &contents.items;
+    let item = |at: u32| &items[at as usize];
+    let mut lower: Vec<u32> = left.iter().copied().filter(|at| !item(*at).is_loose()).collect();
+    lower.sort_unstable_by_key(|at| item(*at).take_in.to);
+    left.sort_unstable_by_key(|at| item(*at).take_in.from);
+    let mut lower = lower.into_iter().peekable();
+    // By the first gap of its take: the end of the put of an element that is taken by then.
+    let mut puts = Ends::new(contents.gaps + 1);
+    for upper in &left {
+        let above = item(*upper);
+        while let Some(below) = lower.next_if(|at| item(*at).take_in.to <= above.take_in.from) {
+            puts.lower(item(below).take_in.from, item(below).put_in.to);
+        }
+        if puts.least_from(above.put_in.to) > above.put_in.from {
+            continue;
+        }
+        let crosses = |below: &Item, above: &Item| {
+            below.put_in.to <= above.put_in.from
+                && above.put_in.to <= below.take_in.from
+                && below.take_in.to <= above.take_in.from
+        };
+        if let Some(below) = left.iter().map(|at| item(*at)).find(|below| crosses(below, above)) {
+            let on_it = left.iter().map(|at| item(*at)).filter(|above| crosses(below, above));
+            let ops = on_it.map(|above| above.put).chain([below.put]).collect();
+            return Blame { rule: Rule::Lost, ops };
+        }
+    }
+    Blame { rule: Rule::Lost, ops: contents.operations(&left) }
 }
 
 /// By gap: the earliest end of the take of an element that is present and not loose; the number of gaps if there is

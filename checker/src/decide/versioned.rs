@@ -44,14 +44,17 @@
 //!
 //! # When it becomes certain
 //!
-//! What was known at a completion is decided by itself. From the completion of the contradiction that was found first, ever
-//! earlier completions are tried until one is possible, then what is between.
+//! A contradiction is looked at by itself, with what it saw (`seen`): from which completion on that is impossible is found
+//! out soon. That the history is possible right before then is looked up with all of it; if it is not, there is a
+//! contradiction that was known earlier, and that one is looked at next.
 
 mod pinned;
+mod seen;
 
-use super::sweep::by_completion;
+use super::first::{completions, first_impossible};
 use super::{Decision, NEVER, Refutation, Rule, Timed};
 use pinned::{Found, examine};
+use seen::Seen;
 
 /// The value of an absent key.
 pub(crate) const ABSENT: u32 = 0;
@@ -123,7 +126,7 @@ fn decide_with<const FAULT: u8>(ops: &[Timed<Op>]) -> Decision {
     match examine::<FAULT>(ops, NEVER - 1) {
         Found::Order(order) => Decision::Linearizable(order),
         Found::Unclear(reason) => Decision::Inapplicable(reason),
-        Found::Clash(clash) => match first_certain::<FAULT>(ops, clash.completion(ops)) {
+        Found::Clash(clash) => match first_certain::<FAULT>(ops, clash) {
             Ok(refutation) => Decision::NotLinearizable(refutation),
             Err(reason) => Decision::Inapplicable(reason),
         },
@@ -145,46 +148,94 @@ impl Clash {
     }
 }
 
-/// Finds the first completion at which it is certain that there is no order; `near` is where to look first.
+/// Contradictions that are followed up before the history is halved each time.
+const CLASHES_MAX: u32 = 2;
+
+/// Finds the first completion at which it is certain that there is no order, from a contradiction.
 fn first_certain<const FAULT: u8>(
     ops: &[Timed<Op>],
-    near: u32,
+    mut clash: Clash,
 ) -> Result<Refutation, &'static str> {
-    let completions = by_completion(ops);
-    let ret = |at: usize| ops[completions[at] as usize].ret;
-    let clash = |at: usize| match examine::<FAULT>(ops, ret(at)) {
-        Found::Order(_) => Ok(None),
-        Found::Clash(clash) => Ok(Some(clash)),
-        Found::Unclear(reason) => Err(reason),
-    };
-    let near = completions.partition_point(|op| ops[*op as usize].ret < near);
-    let last = completions.len() - 1;
-    let (mut closed, mut found) = (near.min(last), clash(near.min(last))?);
-    if found.is_none() {
-        (closed, found) = (last, clash(last)?);
+    let completions = completions(ops);
+    let seen = Seen::new(ops);
+    if FAULT == fault::CLASH_IS_FIRST {
+        let completion = clash.completion(ops);
+        return Ok(Refutation { completion, ops: clash.ops, rule: clash.rule });
     }
-    let (mut open, mut stride) = (closed, 1);
-    while open > 0 && FAULT != fault::CLASH_IS_FIRST {
-        let probe = open.saturating_sub(stride);
-        let Some(earlier) = clash(probe)? else {
-            open = probe + 1;
-            break;
+    // Possible up to right before the completion of index `low`, impossible up to the one before `end`.
+    let (mut low, mut end) = (0, completions.len());
+    let mut clashes = 0;
+    loop {
+        let (first, certain) = first_of::<FAULT>(&seen, &clash, &completions[..end])?;
+        let earlier = match first.checked_sub(1).filter(|_| first > low) {
+            Some(before) => examine::<FAULT>(ops, completions[before]),
+            None => Found::Order(Vec::new()),
         };
-        (closed, found, open) = (probe, Some(earlier), probe);
-        stride *= 2;
-    }
-    while open < closed {
-        let half = usize::midpoint(open, closed);
-        match clash(half)? {
-            Some(earlier) => (closed, found) = (half, Some(earlier)),
-            None => open = half + 1,
+        match earlier {
+            Found::Order(_) => return Ok(refutation(&seen, completions[first], certain)),
+            Found::Unclear(reason) => return Err(reason),
+            Found::Clash(earlier) => (clash, end) = (earlier, first),
+        }
+        clashes += 1;
+        if clashes > CLASHES_MAX {
+            let middle = usize::midpoint(low, end - 1);
+            match examine::<FAULT>(ops, completions[middle]) {
+                Found::Order(_) => low = middle + 1,
+                Found::Clash(earlier) => (clash, end) = (earlier, middle + 1),
+                Found::Unclear(_) => {}
+            }
         }
     }
-    let Clash { rule, ops: mut kept } = found.ok_or("what was a contradiction is none")?;
-    kept.push(completions[closed]);
-    kept.sort_unstable();
-    kept.dedup();
-    Ok(Refutation { completion: ret(closed), ops: kept, rule })
+}
+
+/// The first of these completions at which what contradicts itself does so, with only what it saw or else with all, and
+/// the contradiction then.
+fn first_of<const FAULT: u8>(
+    seen: &Seen<'_>,
+    clash: &Clash,
+    completions: &[u32],
+) -> Result<(usize, Clash), &'static str> {
+    let near = clash.completion(seen.ops);
+    let guess = completions.partition_point(|completion| *completion < near);
+    for alone in [true, false] {
+        let mut found: Option<(u32, Clash)> = None;
+        let first = first_impossible(completions, guess, |last| {
+            let core = if alone { seen.with(&clash.ops, last) } else { seen.all() };
+            let chosen: Vec<Timed<Op>> = core.iter().map(|at| seen.ops[*at as usize]).collect();
+            let Found::Clash(Clash { rule, ops }) = examine::<FAULT>(&chosen, last) else {
+                return false;
+            };
+            let ops = ops.into_iter().map(|at| core[at as usize]).collect();
+            if found.as_ref().is_none_or(|(at, _)| last < *at) {
+                found = Some((last, Clash { rule, ops }));
+            }
+            true
+        });
+        if let (Some(first), Some((_, certain))) = (first, found) {
+            return Ok((first, certain));
+        }
+    }
+    Err("what was a contradiction is none")
+}
+
+/// A refutation by what contradicts itself at this completion, with all that it rests on then and right before, so that it
+/// is no contradiction before.
+fn refutation(seen: &Seen<'_>, completion: u32, clash: Clash) -> Refutation {
+    let Clash { rule, ops: mut kept } = clash;
+    let blocked = (0..).zip(seen.ops).find(|(_, op)| op.ret == completion);
+    kept.extend(blocked.map(|(at, _): (u32, _)| at));
+    loop {
+        let count = kept.len();
+        for horizon in [completion - 1, completion] {
+            let more = seen.with(&kept, horizon);
+            kept.extend(more);
+            kept.sort_unstable();
+            kept.dedup();
+        }
+        if kept.len() <= count {
+            return Refutation { completion, ops: kept, rule };
+        }
+    }
 }
 
 #[cfg(test)]

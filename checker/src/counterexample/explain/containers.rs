@@ -1,9 +1,36 @@
 //! Queues, stacks and priority queues: an element that was never put in, taken twice, overtaken, or overlooked.
 
+use std::borrow::Cow;
+
 use crate::Value;
+use crate::check::{Job, ModelKind};
 use crate::counterexample::explain::{Evidence, Finding};
-use crate::counterexample::words::{answer, deed, lead, short, takes, took, who};
-use crate::history::{Operation, Outcome};
+use crate::counterexample::words::{answer, deed, lag, lead, short, takes, took, who};
+use crate::history::{Op, OpId, Operation, Outcome};
+
+/// The elements that these operations put in or took, sorted.
+pub(super) fn elements(job: &Job<'_>, core: &[OpId]) -> Vec<Value> {
+    let element = |id: &OpId| {
+        let op = job.history.op(*id);
+        if takes(op.f()) { op.answer().map(Cow::into_owned) } else { Some(op.input().into_owned()) }
+    };
+    let mut elements: Vec<Value> = core.iter().filter_map(element).collect();
+    elements.sort_unstable();
+    elements.dedup();
+    elements
+}
+
+/// Whether an operation concerns one of these elements, or is a take that was open at `first`.
+pub(super) fn may_matter(operation: Op<'_>, elements: &[Value], first: u64) -> bool {
+    if !takes(operation.f()) {
+        return elements.binary_search(&operation.input()).is_ok();
+    }
+    let completed = operation.is_ok() && operation.ret().is_some_and(|ret| ret <= first);
+    match operation.answer().filter(|_| completed) {
+        Some(answer) => elements.binary_search(&answer).is_ok(),
+        None => operation.call() < first && !operation.is_fail(),
+    }
+}
 
 pub(super) fn find(evidence: &Evidence<'_>) -> Option<Finding> {
     if !takes(&evidence.blocked.f) {
@@ -16,6 +43,8 @@ pub(super) fn find(evidence: &Evidence<'_>) -> Option<Finding> {
     never_put(evidence, element)
         .or_else(|| taken_before(evidence, element))
         .or_else(|| overtaken(evidence, element))
+        .or_else(|| passed_over(evidence, element))
+        .or_else(|| left_behind(evidence, element))
 }
 
 /// The operations that put an element in, failed ones included.
@@ -140,6 +169,94 @@ fn too_early(evidence: &Evidence<'_>, put: &Operation, other: &Operation) -> Opt
     let (claim, element) = (took(evidence.blocked), short(&other.input));
     let sentence = format!("{claim}, but {order}, and nobody took {element}");
     Some(Finding { sentence, contradicts: Some(other.id) })
+}
+
+/// An element whose turn it was before that of another while both were there, of a stack or a priority queue.
+struct Turn<'a> {
+    /// The put of the element whose turn it was, and that of the other.
+    due: &'a Operation,
+    other: &'a Operation,
+}
+
+impl<'a> Turn<'a> {
+    /// If both were put in once, and in an order in which it was the first one's turn.
+    fn of(evidence: &Evidence<'a>, due: &Value, other: &Value) -> Option<Self> {
+        let (due, other) = (sole_put(evidence, due)?, sole_put(evidence, other)?);
+        let is_due = match evidence.job.model {
+            ModelKind::Stack => had_ended(other, due),
+            ModelKind::PriorityQueue => due.input < other.input,
+            _ => false,
+        };
+        is_due.then_some(Self { due, other })
+    }
+
+    /// That it was its turn when `take` began, if that is sure but for its having been taken.
+    fn had_come(&self, take: &Operation) -> Option<String> {
+        let Self { due, other } = self;
+        if !had_ended(due, take) {
+            return None;
+        }
+        let began = format!(
+            "{}'s {} had completed {}before that {} began",
+            who(due),
+            deed(due),
+            lead(due, take),
+            take.f
+        );
+        Some(match take.f.as_str() {
+            "pop" => format!(
+                "{began}, and it had begun {}after {}'s {} had completed",
+                lag(other, due),
+                who(other),
+                deed(other)
+            ),
+            _ => began,
+        })
+    }
+}
+
+/// Elements of the core that were put in, but for this one.
+fn others<'e, 'a: 'e>(
+    evidence: &'e Evidence<'a>,
+    element: &'e Value,
+) -> impl Iterator<Item = &'a Value> + 'e {
+    let puts = evidence.core.iter().copied().filter(|put| !takes(&put.f));
+    puts.map(|put| &put.input).filter(move |other| *other != element)
+}
+
+/// Of a stack or a priority queue: it was another element's turn, and nobody can have taken that.
+fn passed_over(evidence: &Evidence<'_>, element: &Value) -> Option<Finding> {
+    let blocked = evidence.blocked;
+    if any_open(evidence) {
+        return None;
+    }
+    others(evidence, element).find_map(|due| {
+        let turn = Turn::of(evidence, due, element)?;
+        let came = turn.had_come(blocked)?;
+        if takers(evidence, due).next().is_some() {
+            return None;
+        }
+        let (claim, missed) = (took(blocked), short(due));
+        let sentence = format!("{claim}, but {came}, and nobody took {missed}");
+        Some(Finding { sentence, contradicts: Some(turn.due.id) })
+    })
+}
+
+/// Of a stack or a priority queue: this element was taken only after another, though it was its turn before.
+fn left_behind(evidence: &Evidence<'_>, element: &Value) -> Option<Finding> {
+    let blocked = evidence.blocked;
+    others(evidence, element).find_map(|other| {
+        let turn = Turn::of(evidence, element, other)?;
+        let taker = takers(evidence, other).find(|taker| had_ended(taker, blocked))?;
+        let came = turn.had_come(taker)?;
+        let sentence = format!(
+            "{} only {}after {}, but {came}",
+            took(blocked),
+            lag(taker, blocked),
+            took(taker)
+        );
+        Some(Finding { sentence, contradicts: Some(taker.id) })
+    })
 }
 
 /// Found nothing, though something had been put in before and nobody took it.

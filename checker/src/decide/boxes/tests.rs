@@ -163,16 +163,19 @@ fn tally(kind: Kind, rounds: std::ops::Range<u64>, fault: Option<Fault>) -> [u64
     tally
 }
 
-/// The operations of a refutation are impossible by themselves.
+/// The operations of a refutation are impossible by themselves, and were not before.
 fn assert_contradiction(kind: Kind, ops: &[Timed<QueueOp>], refutation: &Refutation) {
     let known = as_known(ops, refutation.completion);
     let chosen: Vec<Timed<QueueOp>> = refutation.ops.iter().map(|at| known[*at as usize]).collect();
     let possible = is_linearizable(&chosen, &Vec::new(), &step(kind));
     assert!(!possible, "{refutation:?} is no contradiction in {ops:#?}");
+    let before = as_known(&chosen, refutation.completion - 1);
+    let possible = is_linearizable(&before, &Vec::new(), &step(kind));
+    assert!(possible, "{refutation:?} was a contradiction before, in {ops:#?}");
 }
 
 /// Histories of each kind; while working on a decider, compare many more.
-const ROUNDS: u64 = 15_000;
+const ROUNDS: u64 = 30_000;
 
 #[test]
 fn deciders_agree_with_brute_force() {

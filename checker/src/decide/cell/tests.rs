@@ -86,7 +86,7 @@ fn completions(ops: &[Timed<CellOp>]) -> Vec<u32> {
 fn decide(ops: &[Timed<CellOp>], values: usize, sabotage: Option<Sabotage>) -> Decision {
     let mut machine = Machine::new(values);
     machine.sabotage = sabotage;
-    run(machine, &ops, &completions(ops))
+    run(machine, ops, &completions(ops))
 }
 
 #[test]

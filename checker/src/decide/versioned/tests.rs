@@ -190,16 +190,13 @@ fn history_of(random: &mut Random, count: usize) -> Vec<Timed<Op>> {
     ops
 }
 
-/// The contradiction must be one together with all changes.
+/// The contradiction must be one by itself, and none before.
 fn check_core(ops: &[Timed<Op>], decision: &Decision) {
     if let Decision::NotLinearizable(refutation) = decision {
-        let kept = |at: usize| {
-            refutation.ops.contains(&(at as u32)) || !matches!(ops[at].op, Op::Get { .. })
-        };
-        let core: Vec<Timed<Op>> =
-            (0..ops.len()).filter(|at| kept(*at)).map(|at| ops[at]).collect();
-        let core = as_known(&core, refutation.completion);
-        assert!(!brute::is_linearizable(&core, &EMPTY, &step), "{refutation:?} of {ops:?}");
+        let core: Vec<Timed<Op>> = refutation.ops.iter().map(|at| ops[*at as usize]).collect();
+        let possible = |last| brute::is_linearizable(&as_known(&core, last), &EMPTY, &step);
+        assert!(!possible(refutation.completion), "{refutation:?} of {ops:?}");
+        assert!(possible(refutation.completion - 1), "{refutation:?} before, of {ops:?}");
     }
 }
 
