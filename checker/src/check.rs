@@ -110,11 +110,11 @@ pub enum Engine {
 }
 
 /// How far a search may go, and how the model starts.
+#[derive(Clone)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches that have nothing to do with each other"
 )]
-#[derive(Clone)]
 pub struct CheckOptions<'a> {
     /// Bytes that the searches may hold together; a search that would pass it ends as unknown.
     pub memory_bytes_max: usize,
@@ -133,7 +133,8 @@ pub struct CheckOptions<'a> {
     pub certify: bool,
     /// Whether the orders that were found are handed over: see [`CheckReport::linearizations`].
     pub keep_orders: bool,
-    /// Whether an invalid history gets a counterexample. Without one, [`CheckReport::reason`] says where it goes wrong.
+    /// Whether an invalid history gets a counterexample, which takes a search of its own. Without one,
+    /// [`CheckReport::reason`] and [`CheckReport::impossible_from`] say where it goes wrong.
     pub explain: bool,
 }
 
@@ -176,7 +177,12 @@ pub struct CheckReport {
     /// Who judged how much of the history, and why.
     #[serde(default)]
     pub engines: Vec<EngineUse>,
-    /// For an invalid history: what to show a person.
+    /// For an invalid history: the completion, by its place among the events, from which on no order explains what was
+    /// answered; `None` if the budget ended the search for it. Not part of the report's text, which has the
+    /// counterexample.
+    #[serde(skip)]
+    pub impossible_from: Option<u64>,
+    /// For an invalid history, unless [`CheckOptions::explain`] says otherwise: what to show a person.
     pub counterexample: Option<Counterexample>,
     /// With [`CheckOptions::keep_orders`]: an order of every object that was found linearizable, by name. None of an
     /// invalid history. Not part of the report's text, as it is as long as the history.

@@ -71,7 +71,7 @@
 //! - *Valid*: the order was replayed by [`replay()`], which believes no hint.
 //! - *Invalid*: the operations shown were proven impossible once more, no hint believed, where that was affordable; and
 //!   impossible whatever the others did, so that nothing is shown that the log does not say (see [`Violation::core`]).
-//! - *Unknown*: the budget ended the search, or a hint was seen to be wrong. Never a guess.
+//! - *Unknown*: the budget ended the search, or a hint was seen to be wrong, or two searches disagree. Never a guess.
 //!
 //! What the search holds counts against [`ModelOptions::memory_bytes_max`], the states' own heap memory only as far as
 //! [`Model::heap_bytes`] says.
@@ -94,6 +94,8 @@ pub use report::{Linearization, Outcome, Placed, Reason, Undecided, Violation};
 
 use std::fmt;
 use std::hash::Hash;
+
+use crate::check::Engine;
 
 /// What a type does when it is used by one process at a time. See the [module](self) for an example.
 pub trait Model {
@@ -153,12 +155,15 @@ pub struct ModelOptions<'a> {
     pub memory_bytes_max: usize,
     /// Asked now and then; true ends the search as unknown.
     pub should_stop: &'a dyn Fn() -> bool,
+    /// Who is to decide. [`Engine::Auto`] lets the tree search, which heeds [`Model::rank`], look for an order for a moment,
+    /// then the frontier search, and the tree search again if that one's memory does not suffice.
+    pub engine: Engine,
 }
 
 impl Default for ModelOptions<'_> {
-    /// 1 GiB, no end.
+    /// 1 GiB, no end, and whoever suits.
     fn default() -> Self {
-        Self { memory_bytes_max: 1 << 30, should_stop: &|| false }
+        Self { memory_bytes_max: 1 << 30, should_stop: &|| false, engine: Engine::Auto }
     }
 }
 
@@ -166,6 +171,7 @@ impl fmt::Debug for ModelOptions<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("ModelOptions")
             .field("memory_bytes_max", &self.memory_bytes_max)
+            .field("engine", &self.engine)
             .finish_non_exhaustive()
     }
 }

@@ -277,7 +277,7 @@ fn decide_by<O: Object>(
                 }
                 let located =
                     refuted.as_ref().is_some_and(|at| at.completion == impasse.completion);
-                if complete || located {
+                if complete || located || order.breaks(Sabotage::NarrowIsAll) {
                     findings.outcome = Outcome::NotLinearizable(Impasse { exact: true, ..impasse });
                     return findings;
                 }

@@ -1,194 +1,113 @@
-//! Deciders and searches against the second opinion, on many small random histories of every model.
+//! Deciders and searches against brute force, on many small random histories of every model: a small share of what the
+//! example `fuzz_gate` runs by the million, and on some of them every engine, several threads and a second brute force.
 
-#[path = "support/generate.rs"]
-mod generate;
 #[path = "support/oracle.rs"]
 mod oracle;
-#[path = "support/spoil.rs"]
-mod spoil;
+#[path = "support/random.rs"]
+mod random;
+#[path = "support/small.rs"]
+mod small;
 
-use generate::{Random, Shape};
-use oracle::{Rules, is_linearizable};
-use rashomon_checker::Value;
+use oracle::is_linearizable;
 use rashomon_checker::check::{CheckOptions, CheckReport, Engine, ModelKind, Validity, check};
-use rashomon_checker::history::{Event, EventKind, History, OpId, Operation, Outcome};
+use rashomon_checker::history::{Event, EventKind, History};
+use small::brute::Brute;
+use small::case::Case;
+use small::gate::{self, Plan};
+use small::{examine, make};
 
 /// Histories of each model, unless `RASHOMON_FUZZ_ROUNDS` says how many.
 const ROUNDS: u64 = 20_000;
+
+/// Of these, one in so many is judged by each engine.
+const OTHERS_EVERY: u64 = 4;
+
+const SEED: u64 = 1;
 
 fn rounds() -> u64 {
     let told = std::env::var("RASHOMON_FUZZ_ROUNDS").ok();
     told.and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
 }
-/// Of these, one in so many is judged by each engine.
-const OTHERS_EVERY: u64 = 4;
-
-fn options(rules: &Rules, threads: usize) -> CheckOptions<'static> {
-    CheckOptions {
-        memory_bytes_max: 64 << 20,
-        should_stop: &|| false,
-        threads,
-        initial: Some(rules.initial.clone()),
-        failed_cas_observed: rules.failed_cas_observed,
-        ..CheckOptions::default()
-    }
-}
-
-fn history(events: &[Event], rules: &Rules) -> History {
-    let history = History::from_events(events).expect("a history");
-    if rules.nil_reads_unknown { history.with_nil_reads_unknown() } else { history }
-}
-
-fn judge(events: &[Event], rules: &Rules, threads: usize) -> CheckReport {
-    judge_by(Engine::Auto, events, rules, threads)
-}
-
-fn judge_by(engine: Engine, events: &[Event], rules: &Rules, threads: usize) -> CheckReport {
-    let options = CheckOptions { engine, ..options(rules, threads) };
-    check(&history(events, rules), rules.model, &options)
-        .unwrap_or_else(|error| panic!("{} {engine:?}: {error}\n{}", rules.model, show(events)))
-}
-
-fn random_case(model: ModelKind, round: u64) -> (Shape, Rules, Vec<Event>, bool) {
-    let mut random = Random(round ^ (model as u64) << 56);
-    let initial = if random.chance(50) { Value::Nil } else { Value::Int(0) };
-    let shape = Shape {
-        model,
-        initial: initial.clone(),
-        operations: 2 + random.below(6) as usize,
-        processes: 2 + random.below(3),
-        keys: random.below(3),
-        values: if random.chance(50) { 2 } else { 8 },
-        crashes: if random.chance(50) { 8 } else { 40 },
-    };
-    let rules = Rules {
-        model,
-        initial,
-        failed_cas_observed: random.chance(40),
-        nil_reads_unknown: random.chance(20),
-    };
-    let mut events = generate::legal(&shape, &mut random);
-    let mut spoilt = false;
-    for _ in 0..random.below(3) {
-        spoil::spoil(&shape, &mut events, &mut random);
-        spoilt = true;
-    }
-    (shape, rules, events, spoilt)
-}
 
 fn compare(model: ModelKind) {
-    let mut invalid = 0;
-    let mut crashed = 0;
-    let mut decided = 0;
-    let rounds = rounds();
-    for round in 0..rounds {
-        let (shape, rules, events, spoilt) = random_case(model, round);
-        let expected = is_linearizable(&history(&events, &rules), &rules);
-        let report = judge(&events, &rules, 1);
-        let found = report.validity == Validity::Valid;
-        assert_eq!(
-            found,
-            expected,
-            "{model} round {round}: search says {found}, second opinion {expected}: {shape:?} {rules:?}\n{}",
-            show(&events)
-        );
-        // A refused operation is observed only if the store refused it, not if it was refused at random.
-        assert!(expected || spoilt || rules.failed_cas_observed, "round {round} is legal as made");
-        if !expected {
-            invalid += 1;
-            examine(&events, &rules, &report, round);
-        }
-        crashed += u64::from(report.crashed > 0);
-        let again = judge(&events, &rules, 3);
-        assert_eq!(
-            serde_json::to_string(&report).expect("JSON"),
-            serde_json::to_string(&again).expect("JSON"),
-            "{model} round {round}: three threads report otherwise than one"
-        );
-        decided += u64::from(report.engines.iter().all(|used| used.engine == "decider"));
-        if round % OTHERS_EVERY == 0 {
-            others_agree(&events, &rules, &report, round);
-        }
+    let histories = rounds();
+    let plan = Plan { model, engine: Engine::Auto, seed: SEED, histories, jobs: 1 };
+    let tally = gate::run(&plan, &|_| {});
+    if let Some(round) = tally.first {
+        panic!("{} mismatches, such as {}", tally.mismatches, gate::explain(&plan, round));
     }
-    assert!(invalid > rounds / 20, "only {invalid} of {rounds} histories of {model} are invalid");
-    assert!(invalid < rounds * 19 / 20, "{invalid} of {rounds} histories of {model} are invalid");
-    assert!(crashed > rounds / 5, "only {crashed} of {rounds} have operations of unknown outcome");
-    assert!(
-        decided >= rounds / 100 * decided_percent_min(model),
-        "only {decided} of {rounds} are decided without a search: {model}"
-    );
+    let percent = |part: u64| part * 100 / tally.histories.max(1);
+    assert!((20..60).contains(&percent(tally.invalid)), "{tally:?}");
+    assert!(percent(tally.crashed) > 40, "{tally:?}");
+    let (all, invalid) = decided_percent_min(model);
+    assert!(percent(tally.decided) >= all, "{tally:?}");
+    assert!(tally.decided_invalid * 100 >= tally.invalid * invalid, "{tally:?}");
+    let mut brute = Brute::new();
+    for round in (0..histories).step_by(OTHERS_EVERY as usize) {
+        all_agree(&make::case(model, SEED, round), &mut brute);
+    }
 }
 
-/// Of 100 histories, how many must be decided without a search: else the deciders are not what is tested. Values recur in
-/// half of them.
-fn decided_percent_min(model: ModelKind) -> u64 {
+/// Of 100 histories, and of 100 that are not linearizable, how many must be decided without a search: else the deciders
+/// are not what is tested. Values recur in half of them.
+fn decided_percent_min(model: ModelKind) -> (u64, u64) {
     match model {
-        ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::FencedMutex | ModelKind::Set => 99,
+        ModelKind::Mutex | ModelKind::OwnedMutex | ModelKind::FencedMutex | ModelKind::Set => {
+            (99, 99)
+        }
+        ModelKind::ElementSet => (95, 95),
         ModelKind::FifoQueue
         | ModelKind::Stack
         | ModelKind::PriorityQueue
-        | ModelKind::ElementSet
         | ModelKind::VersionedRegister
         | ModelKind::Register
-        | ModelKind::CasRegister
-        | ModelKind::AppendList => 30,
-        ModelKind::KeyValue => 10,
-        ModelKind::Counter => 5,
-        ModelKind::MultiRegister => 0,
+        | ModelKind::AppendList => (65, 65),
+        ModelKind::CasRegister | ModelKind::Counter => (55, 55),
+        ModelKind::KeyValue => (45, 45),
+        ModelKind::MultiRegister => (0, 0),
     }
 }
 
-/// The searches find the same by themselves, and nobody contradicts anybody.
-fn others_agree(events: &[Event], rules: &Rules, report: &CheckReport, round: u64) {
-    let blocked = |report: &CheckReport| report.counterexample.as_ref().map(|found| found.blocked);
-    for engine in [Engine::Wgl, Engine::Frontier, Engine::Compare] {
-        let other = judge_by(engine, events, rules, 1);
-        let found = (other.validity, blocked(&other));
+/// Both ways of brute force find the same, and every engine, with one thread and with three; nobody contradicts anybody.
+fn all_agree(case: &Case, brute: &mut Brute) {
+    let first = brute.first_impossible(case).map(u64::from);
+    let rules = case.rules.plain();
+    assert_eq!(first.is_none(), is_linearizable(&case.history(), &rules), "{}", case.show());
+    if let Some(first) = first {
+        let possible = |last: u64| is_linearizable(&as_known(case, last as usize), &rules);
+        assert!(!possible(first) && possible(first - 1), "first {first}: {}", case.show());
+    }
+    let report = judge(case, Engine::Auto, 1);
+    let again = judge(case, Engine::Auto, 3);
+    let text = |report: &CheckReport| serde_json::to_string(report).expect("JSON");
+    assert_eq!(text(&report), text(&again), "three threads report otherwise: {}", case.show());
+    for engine in [Engine::Auto, Engine::Wgl, Engine::Frontier, Engine::Compare] {
+        let report = judge(case, engine, 1);
+        assert_eq!(report.impossible_from, first, "{engine:?}: {}", case.show());
         assert_eq!(
-            found,
-            (report.validity, blocked(report)),
-            "{} round {round}, {engine:?}:\n{}",
-            rules.model,
-            show(events)
+            report.validity == Validity::Valid,
+            first.is_none(),
+            "{engine:?}: {}",
+            case.show()
         );
-        if other.validity == Validity::Invalid {
-            examine(events, rules, &other, round);
+        if first.is_some() {
+            let flaw = examine::flaw(&report, &rules);
+            assert!(flaw.is_none(), "{engine:?}: {flaw:?}\n{}\n{report:#?}", case.show());
+            let blocked = report.counterexample.expect("looked at").blocked;
+            assert_eq!(case.history().op(blocked).ret(), first, "{engine:?}: {}", case.show());
         }
     }
 }
 
-/// A counterexample must hold up by itself.
-fn examine(events: &[Event], rules: &Rules, report: &CheckReport, round: u64) {
-    let context = || format!("{} round {round}:\n{}\n{report:#?}", rules.model, show(events));
-    let counterexample = report.counterexample.as_ref();
-    let counterexample = counterexample.unwrap_or_else(|| panic!("none: {}", context()));
-    let whole = history(events, rules);
-    let blocked = whole.op(counterexample.blocked);
-    let first = blocked.ret().expect("the blocked operation completed") as usize;
-    assert!(!is_linearizable(&as_known(&whole, events, first, rules), rules), "{}", context());
-    assert!(is_linearizable(&as_known(&whole, events, first - 1, rules), rules), "{}", context());
-    let ids: Vec<OpId> = counterexample.operations.iter().map(|operation| operation.id).collect();
-    assert!(ids.contains(&counterexample.blocked), "{}", context());
-    assert!(counterexample.contradicts.is_none_or(|id| ids.contains(&id)), "{}", context());
-    let mentioned = |step: &rashomon_checker::counterexample::Step| ids.contains(&step.op);
-    assert!(counterexample.linearization.iter().all(mentioned), "{}", context());
-    let core = &counterexample.operations;
-    assert!(!is_linearizable(&rebuild(core, rules), rules), "{}", context());
-    if counterexample.minimal {
-        for (at, operation) in core.iter().enumerate() {
-            let observer = matches!(operation.f.as_str(), "read" | "get");
-            let failed = matches!(operation.outcome, Outcome::Fail(_));
-            if observer && operation.id != counterexample.blocked && !failed {
-                let mut rest = core.clone();
-                rest.remove(at);
-                assert!(is_linearizable(&rebuild(&rest, rules), rules), "{}", context());
-            }
-        }
-    }
+fn judge(case: &Case, engine: Engine, threads: usize) -> CheckReport {
+    let options = CheckOptions { threads, ..case.rules.options(engine) };
+    check(&case.history(), case.rules.model, &options)
+        .unwrap_or_else(|error| panic!("{engine:?}: {error}\n{}", case.show()))
 }
 
 /// The history as it stood right after event `last`, but for what is known to fail later.
-fn as_known(whole: &History, events: &[Event], last: usize, rules: &Rules) -> History {
+fn as_known(case: &Case, last: usize) -> History {
+    let whole = case.history();
     let fails_later = |event: &Event, at: usize| {
         event.kind == EventKind::Invoke
             && whole.ops().any(|operation| {
@@ -197,47 +116,12 @@ fn as_known(whole: &History, events: &[Event], last: usize, rules: &Rules) -> Hi
                     && operation.ret() > Some(last as u64)
             })
     };
-    let kept: Vec<Event> = events
-        .iter()
-        .enumerate()
-        .filter(|(at, event)| *at <= last && !fails_later(event, *at))
-        .map(|(_, event)| event.clone())
-        .collect();
-    history(&kept, rules)
-}
-
-/// A history of these operations alone.
-fn rebuild(operations: &[Operation], rules: &Rules) -> History {
-    let mut events: Vec<(u64, Event)> = Vec::new();
-    for operation in operations {
-        let event = |kind, value: &Value| Event {
-            index: 0,
-            time: None,
-            process: operation.process,
-            kind,
-            f: operation.f.clone(),
-            key: operation.key.clone(),
-            value: value.clone(),
-            node: None,
-            error: None,
-        };
-        events.push((operation.call, event(EventKind::Invoke, &operation.input)));
-        let completion = match &operation.outcome {
-            Outcome::Ok(value) => operation.ret.zip(Some(event(EventKind::Ok, value))),
-            Outcome::Fail(value) => operation.ret.zip(Some(event(EventKind::Fail, value))),
-            Outcome::Info => None,
-        };
-        events.extend(completion);
-    }
-    events.sort_by_key(|(position, _)| *position);
-    let events: Vec<Event> = events.into_iter().map(|(_, event)| event).collect();
-    history(&events, rules)
-}
-
-fn show(events: &[Event]) -> String {
-    let lines: Vec<String> =
-        events.iter().map(|e| serde_json::to_string(e).expect("JSON")).collect();
-    lines.join("\n")
+    let events = case.events();
+    let kept = events.iter().enumerate();
+    let kept = kept.filter(|(at, event)| *at <= last && !fails_later(event, *at));
+    let kept: Vec<Event> = kept.map(|(_, event)| event.clone()).collect();
+    let history = History::from_events(&kept).expect("a history");
+    if case.rules.nil_reads_unknown { history.with_nil_reads_unknown() } else { history }
 }
 
 #[test]
@@ -313,4 +197,28 @@ fn counters_agree_with_brute_force() {
 #[test]
 fn versioned_registers_agree_with_brute_force() {
     compare(ModelKind::VersionedRegister);
+}
+
+#[test]
+fn the_gate_finds_the_same_with_any_number_of_threads() {
+    let plan = |jobs| {
+        let (model, engine) = (ModelKind::CasRegister, Engine::Auto);
+        Plan { model, engine, seed: 7, histories: 10_000, jobs }
+    };
+    let told = |jobs| format!("{:?}", gate::run(&plan(jobs), &|_| {}));
+    assert_eq!(told(1), told(3));
+}
+
+/// A checker that takes every history for linearizable, judged by the gate's own means.
+#[test]
+fn what_disagrees_is_made_small() {
+    let mut brute = Brute::new();
+    let mut wrong = |case: &Case| brute.first_impossible(case).is_some();
+    for model in ModelKind::ALL {
+        let case = (0..ROUNDS).map(|round| make::case(model, SEED, round)).find(|case| wrong(case));
+        let small = small::shrink::shrink(case.expect("one of them"), &mut wrong);
+        assert!(wrong(&small), "{}", small.show());
+        assert!(small.ops.len() <= 4, "{}", small.show());
+        assert!(small.history().len() == small.ops.len(), "{}", small.show());
+    }
 }

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::fmt::Debug;
 
 use generate::Random;
+use rashomon_checker::check::Engine;
 use rashomon_checker::custom::{Log, Model, ModelOptions, Outcome, Reason, check_model, replay};
 use rashomon_checker::history::OpId;
 
@@ -302,9 +303,10 @@ where
     (log, plain)
 }
 
-/// Compares one log with brute force; whether it is linearizable.
+/// Compares what an engine says of one log with brute force; whether it is linearizable.
 fn compare<M: Model>(
     model: &M,
+    engine: Engine,
     log: &Log<M::Input, M::Output>,
     ops: &[Plain<M::Input, M::Output>],
 ) -> bool
@@ -314,7 +316,8 @@ where
     M::State: Debug,
 {
     let expected = is_possible(model, ops);
-    match check_model(model, log, &ModelOptions::default()) {
+    let options = ModelOptions { engine, ..ModelOptions::default() };
+    match check_model(model, log, &options) {
         Outcome::Valid(found) => {
             assert!(expected, "called valid: {ops:#?}");
             assert_eq!(replay(model, log, &found.order), Ok(()));
@@ -332,7 +335,7 @@ where
                 assert!(core_is_possible(model, ops, &rest, at), "{op:?} {found:?}: {ops:#?}");
             }
         }
-        other => panic!("{other:?}: {ops:#?}"),
+        other => panic!("{engine:?}: {other:?}: {ops:#?}"),
     }
     expected
 }
@@ -371,7 +374,9 @@ fn fuzz<M: Model>(
     let mut valid = 0;
     for seed in 0..count {
         let (log, ops) = make(model, &mut Random(seed), &input, outputs, spoilt);
-        valid += u64::from(compare(model, &log, &ops));
+        valid += u64::from(compare(model, Engine::Auto, &log, &ops));
+        let others = [Engine::Frontier, Engine::Wgl, Engine::Compare];
+        compare(model, others[seed as usize % 3], &log, &ops);
     }
     let percent = valid * 100 / count;
     assert!((30..=75).contains(&percent), "{percent} % are valid");
@@ -489,6 +494,15 @@ fn a_hint_that_hides_an_operation_is_no_verdict() {
         panic!("a verdict that rests on a lie");
     };
     assert_eq!(undecided.reason, Reason::BrokenHint);
+}
+
+#[test]
+fn no_decider_knows_a_type_of_ones_own() {
+    let fast = ModelOptions { engine: Engine::Fast, ..ModelOptions::default() };
+    let Outcome::Unknown(undecided) = check_model(&Registers, &hard(), &fast) else {
+        panic!("decided");
+    };
+    assert_eq!(undecided.reason, Reason::NoDecider);
 }
 
 /// Many flips open at once, and looks that see too much: every choice is tried.

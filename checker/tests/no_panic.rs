@@ -145,7 +145,7 @@ fn ask_models(random: &mut Random, history: &History, events: &[Event], model: M
         engine: *random.pick(&engines),
         certify: random.chance(80),
         keep_orders: random.chance(80),
-        explain: true,
+        explain: random.chance(80),
     };
     match check(history, model, &options) {
         Ok(report) => {

@@ -3,6 +3,11 @@
 //!
 //! Each target reads its input as a file. Whatever that is, the answer must be a history or an error: no panic, no hang,
 //! and memory in proportion to the input.
+//!
+//! `cargo fuzz run jsonl` and its like look for trouble as long as one lets them, with a sanitizer; `./short` spends
+//! seconds on each target, from the histories in `seeds/`, with the stable compiler and without cargo-fuzz.
+
+pub mod targets;
 
 #[path = "../src"]
 mod harness {

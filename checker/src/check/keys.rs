@@ -301,6 +301,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             keys: entries.len(),
             configurations: 0,
             engines: engines(&entries),
+            impossible_from: None,
             counterexample: None,
             linearizations: Vec::new(),
         };
@@ -316,6 +317,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             return Ok(report);
         };
         report.validity = Validity::Invalid;
+        report.impossible_from = Some(earliest);
         if !job.options.explain {
             let name = name(job, *part);
             report.reason = Some(format!("{name} is not linearizable from event {earliest} on"));

@@ -226,6 +226,11 @@ impl<M: Model> Object for Adapter<'_, M> {
         }
     }
 
+    /// With operations in the background no write is certain to stay what is there.
+    fn blind(&self, class: ClassId) -> Option<StateId> {
+        self.classes[class.0 as usize].leaves.filter(|_| self.background.is_empty())
+    }
+
     fn is_observer(&self, class: ClassId) -> bool {
         self.classes[class.0 as usize].observer
     }

@@ -1,7 +1,9 @@
-//! From a log to one verdict: objects apart, each by the search, and what is found checked again.
+//! From a log to one verdict: objects apart, each by a search or two, and what is found checked again.
 
 use std::collections::BTreeMap;
 
+use crate::check::Engine;
+use crate::frontier::{self, Meter};
 use crate::history::OpId;
 use crate::search::{self, Budget, Findings, KeyOp, Problem, Stop, Tuning};
 
@@ -9,6 +11,13 @@ use super::adapter::Adapter;
 use super::log::Log;
 use super::report::{Linearization, Outcome, Reason, Undecided, Violation};
 use super::{Model, ModelOptions, core, replay};
+
+/// Configurations that the tree search may visit before the sweep takes over, for each operation, beside
+/// [`SHORT_SEARCH_MIN`].
+const SHORT_SEARCH_SHARE: u64 = 8;
+
+/// Configurations that it may always visit.
+const SHORT_SEARCH_MIN: u64 = 4_096;
 
 /// What all searches of one check share.
 pub(super) struct Limits<'a> {
@@ -103,7 +112,7 @@ pub(super) fn interpret<'a, M: Model>(
     ops.collect()
 }
 
-/// The one call of an engine: whether `chosen` can be ordered, as far as they are known at `horizon`.
+/// The one call of the tree search: whether `chosen` can be ordered, as far as they are known at `horizon`.
 pub(super) fn search<M: Model>(
     adapter: &mut Adapter<'_, M>,
     ops: &[KeyOp],
@@ -118,6 +127,16 @@ pub(super) fn search<M: Model>(
     search::search(adapter, &problem, &tuning, &mut limits.budget.account(), &stop)
 }
 
+/// One object before its judges.
+struct Trial<'t, 'a, M: Model> {
+    adapter: &'t mut Adapter<'a, M>,
+    ops: &'t [KeyOp],
+    /// In order, as far as they are looked at.
+    completions: &'t [u64],
+    horizon: u64,
+    limits: &'t Limits<'t>,
+}
+
 fn judge<M: Model>(
     model: &M,
     log: &Log<M::Input, M::Output>,
@@ -130,25 +149,123 @@ fn judge<M: Model>(
     let mut completions: Vec<u64> =
         ops.iter().map(|op| op.ret).filter(|ret| *ret != u64::MAX && *ret <= horizon).collect();
     completions.sort_unstable();
-    let mut up_to =
-        |horizon: u64| search(&mut adapter, &ops, 0..ops.len(), horizon, u64::MAX, limits);
-    let explained = |reach: Option<u64>| completions.partition_point(|ret| Some(*ret) < reach);
-    let findings = up_to(horizon);
-    let judgement = match findings.outcome {
-        search::Outcome::Linearizable(order) => return Judgement::Ordered(order),
-        search::Outcome::NotLinearizable => {
-            let (at, first) = locate(&completions, explained(findings.reach), up_to);
-            Judgement::Impossible { at, first }
-        }
-        search::Outcome::Stopped(stop) => {
-            let reason = if stop == Stop::Memory { Reason::Memory } else { Reason::Told };
-            Judgement::Undecided { reason, explained: explained(findings.reach) }
-        }
+    let (ops, completions, adapter) = (&ops, &completions, &mut adapter);
+    let mut trial = Trial { adapter, ops, completions, horizon, limits };
+    let judgement = match limits.options.engine {
+        Engine::Fast => Judgement::Undecided { reason: Reason::NoDecider, explained: 0 },
+        Engine::Wgl => trial.by_tree(),
+        Engine::Frontier => trial.by_sweep(),
+        Engine::Auto => trial.by_whom_it_suits(),
+        Engine::Compare => trial.by_both(),
     };
-    match adapter.flaw() {
-        Some(reason) => Judgement::Undecided { reason, explained: explained(findings.reach) },
+    let found = matches!(judgement, Judgement::Ordered(_));
+    match trial.adapter.flaw().filter(|_| !found) {
+        Some(reason) => {
+            Judgement::Undecided { reason, explained: judgement.explained(completions) }
+        }
         None => judgement,
     }
+}
+
+impl<M: Model> Trial<'_, '_, M> {
+    /// The tree search looks where the model's ranks send it, and where they send it well it is there in no time. If it
+    /// is not, the sweep decides; the tree search goes to its end where the sweep's memory did not suffice.
+    fn by_whom_it_suits(&mut self) -> Judgement {
+        let configurations_max = SHORT_SEARCH_MIN + SHORT_SEARCH_SHARE * self.ops.len() as u64;
+        let findings = self.search(self.horizon, configurations_max);
+        let hopeless = match findings.outcome {
+            search::Outcome::Linearizable(order) => return Judgement::Ordered(order),
+            search::Outcome::Stopped(stop @ (Stop::Told | Stop::Superseded)) => {
+                return self.undecided(stop, findings.reach);
+            }
+            search::Outcome::NotLinearizable => true,
+            search::Outcome::Stopped(Stop::Effort | Stop::Memory) => false,
+        };
+        match self.by_sweep() {
+            Judgement::Ordered(_) if hopeless => Judgement::CONTRADICTION,
+            Judgement::Undecided { reason: Reason::Memory, .. } => self.by_tree(),
+            judgement => judgement,
+        }
+    }
+
+    /// What one cannot decide the other may.
+    fn by_both(&mut self) -> Judgement {
+        match (self.by_sweep(), self.by_tree()) {
+            (Judgement::Undecided { .. }, other) | (other, Judgement::Undecided { .. }) => other,
+            (one, other) if one.agrees_with(&other) => one,
+            _ => Judgement::CONTRADICTION,
+        }
+    }
+
+    fn by_sweep(&mut self) -> Judgement {
+        let stop = || (self.limits.options.should_stop)().then_some(Stop::Told);
+        let mut account = self.limits.budget.account();
+        let mut meter = Meter::new(&mut account, &stop);
+        let findings = frontier::decide(self.adapter, self.ops, self.horizon, &mut meter);
+        match findings.outcome {
+            frontier::Outcome::Linearizable(order) => Judgement::Ordered(order),
+            frontier::Outcome::NotLinearizable(impasse) => {
+                Judgement::Impossible { at: impasse.completion, first: impasse.exact }
+            }
+            frontier::Outcome::Stopped(stop) => {
+                self.undecided(stop, Some(findings.progress.position + 1))
+            }
+        }
+    }
+
+    fn by_tree(&mut self) -> Judgement {
+        let findings = self.search(self.horizon, u64::MAX);
+        match findings.outcome {
+            search::Outcome::Linearizable(order) => Judgement::Ordered(order),
+            search::Outcome::NotLinearizable => {
+                let possible = explained(self.completions, findings.reach);
+                let completions = self.completions;
+                let (at, first) = locate(completions, possible, |at| self.search(at, u64::MAX));
+                Judgement::Impossible { at, first }
+            }
+            search::Outcome::Stopped(stop) => self.undecided(stop, findings.reach),
+        }
+    }
+
+    fn search(&mut self, horizon: u64, configurations_max: u64) -> Findings {
+        let all = 0..self.ops.len();
+        search(self.adapter, self.ops, all, horizon, configurations_max, self.limits)
+    }
+
+    /// Ended, with everything before `reach` in order.
+    fn undecided(&self, stop: Stop, reach: Option<u64>) -> Judgement {
+        let reason = if stop == Stop::Memory { Reason::Memory } else { Reason::Told };
+        Judgement::Undecided { reason, explained: explained(self.completions, reach) }
+    }
+}
+
+impl Judgement {
+    const CONTRADICTION: Self = Self::Undecided { reason: Reason::Contradiction, explained: 0 };
+
+    /// Of two that are decided. Where one did not find the first impossible completion, only the verdicts are compared.
+    fn agrees_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ordered(_), Self::Ordered(_)) => true,
+            (Self::Impossible { at, first }, Self::Impossible { at: then, first: sure }) => {
+                at == then || !first || !sure
+            }
+            _ => false,
+        }
+    }
+
+    /// How many completions it puts in order.
+    fn explained(&self, completions: &[u64]) -> usize {
+        match self {
+            Self::Ordered(_) => completions.len(),
+            Self::Impossible { at, .. } => explained(completions, Some(*at)),
+            Self::Undecided { explained, .. } => *explained,
+        }
+    }
+}
+
+/// How many completions are before `reach`.
+fn explained(completions: &[u64], reach: Option<u64>) -> usize {
+    completions.partition_point(|ret| Some(*ret) < reach)
 }
 
 /// The first impossible completion, and whether it was found: the first `possible` of them can be explained, all of them

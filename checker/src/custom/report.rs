@@ -89,6 +89,11 @@ pub enum Reason {
     /// The order that was found cannot be repeated: a hint of the model does not hold, or its `step` answers differently
     /// at different times.
     Unrepeatable,
+    /// [`crate::check::Engine::Fast`] was asked for: no decider knows a type of one's own.
+    NoDecider,
+    /// Two searches disagree: a hint of the model does not hold, its `step` answers differently at different times, or it
+    /// is a bug of the checker.
+    Contradiction,
 }
 
 impl fmt::Display for Reason {
@@ -99,6 +104,8 @@ impl fmt::Display for Reason {
             Self::TooManySuccessors => "a step of the model has too many successors",
             Self::BrokenHint => "a hint of the model does not hold",
             Self::Unrepeatable => "the model does not repeat the order that was found",
+            Self::NoDecider => "no decider knows the type",
+            Self::Contradiction => "two searches disagree",
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The sweep against brute force, against the tree search, and with each of its rules broken.
 
+mod shortcuts;
+
 use super::*;
 use crate::Value;
 use crate::check::ModelKind;
@@ -247,31 +249,6 @@ fn small_histories_are_judged_as_by_brute_force() {
 #[test]
 fn wide_sets_make_no_difference() {
     fuzz(1 << 40, 20_000, 9, true);
-}
-
-/// The first history that a broken rule judges wrongly.
-fn first_wrong(sabotage: Sabotage, rounds: u64) -> Option<u64> {
-    (0..rounds).find(|round| {
-        let mut random = Random((1 << 50) + round);
-        let count = 4 + random.below(7) as usize;
-        let mix = mix(&mut random, count);
-        let ops = history(&mut random, mix);
-        let findings = run(&ops, Some(sabotage), false, WIDTH_FIRST);
-        let found = matches!(findings.outcome, Outcome::Linearizable(_));
-        found != brute::is_linearizable(&ops, &0, &step)
-    })
-}
-
-#[test]
-fn every_broken_rule_is_caught() {
-    let missed: Vec<String> = Sabotage::ALL
-        .iter()
-        .filter_map(|sabotage| {
-            let caught = first_wrong(*sabotage, 200_000);
-            caught.is_none().then(|| format!("{sabotage:?}"))
-        })
-        .collect();
-    assert!(missed.is_empty(), "not noticed: {missed:?}");
 }
 
 /// What the tree search says of what is known at `horizon`.

@@ -4,7 +4,7 @@
 #[path = "../../tests/support/generate.rs"]
 pub(crate) mod generate;
 #[path = "../../tests/support/oracle.rs"]
-mod oracle;
+pub(crate) mod oracle;
 #[path = "../../tests/support/spoil.rs"]
 pub(crate) mod spoil;
 

@@ -298,6 +298,7 @@ pub(crate) fn verdict(
             configurations: 21_480,
             engines: Vec::new(),
             counterexample: None,
+            impossible_from: None,
             linearizations: Vec::new(),
         }),
         check_seconds: 0.31,

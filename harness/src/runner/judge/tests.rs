@@ -47,6 +47,7 @@ fn checked(validity: Validity, reason: Option<&str>) -> Checked {
         keys: 1,
         configurations: 2,
         engines: Vec::new(),
+        impossible_from: None,
         counterexample: None,
         linearizations: Vec::new(),
     };
