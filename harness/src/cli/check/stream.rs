@@ -179,6 +179,8 @@ fn report(
         keys,
         configurations: 0,
         engines: vec![EngineUse { engine, why: None, keys, operations }],
+        // Nothing is taken after the violation.
+        impossible_from: conclusion.events.checked_sub(1).filter(|_| validity == Validity::Invalid),
         counterexample: None,
         linearizations: Vec::new(),
     }
