@@ -72,7 +72,8 @@ mod tests {
         let start = Instant::now();
         tokio::select! {
             biased;
-            () = timer.sleep_until(start + Duration::from_millis(1)) => unreachable!("polled once"),
+            // Due already if the machine stalled; then nothing is abandoned, and nothing shown.
+            () = timer.sleep_until(start + Duration::from_millis(5)) => {}
             () = std::future::ready(()) => {}
         }
         let due = start + Duration::from_millis(30);
