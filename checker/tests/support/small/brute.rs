@@ -3,11 +3,16 @@
 //! An operation may come next if all that completed before it began have come. What has come is a set of bits; a set met
 //! twice in the same state is not tried again. Nothing else is left out.
 
+use rustc_hash::FxHashSet;
+
 use super::case::{Case, End};
 use super::spec::{State, step};
 
 /// Operations that a case may have.
 pub(crate) const OPS_MAX: usize = 10;
+
+/// Room for states that stays between two histories.
+const MET_KEPT: usize = 256;
 
 /// After everything.
 const NEVER: u8 = u8::MAX;
@@ -22,9 +27,8 @@ pub(crate) struct Brute {
     /// Those that say something at all.
     present: u16,
     completed: u16,
-    /// By set: the states in which it was met.
-    met: Vec<Vec<State>>,
-    touched: Vec<u16>,
+    /// Sets with the states in which they were met.
+    met: FxHashSet<(u16, State)>,
     /// The latest completion that some order got up to.
     furthest: u8,
 }
@@ -37,8 +41,7 @@ impl Brute {
             before: [0; OPS_MAX],
             present: 0,
             completed: 0,
-            met: vec![Vec::new(); 1 << OPS_MAX],
-            touched: Vec::new(),
+            met: FxHashSet::default(),
             furthest: 0,
         }
     }
@@ -90,9 +93,9 @@ impl Brute {
             let earlier = bits(self.completed).filter(|one| self.rets[*one] < self.calls[at]);
             self.before[at] = earlier.fold(0, |set, one| set | 1 << one);
         }
-        for set in self.touched.drain(..) {
-            self.met[usize::from(set)].clear();
-        }
+        self.met.clear();
+        // To empty a large table takes its time, however little was in it this time.
+        self.met.shrink_to(MET_KEPT);
         self.place(case, 0, &State::default())
     }
 
@@ -102,14 +105,9 @@ impl Brute {
             // Only operations of unknown outcome are left: none of them has to happen.
             return true;
         };
-        let met = &mut self.met[usize::from(placed)];
-        if met.contains(state) {
+        if !self.met.insert((placed, *state)) {
             return false;
         }
-        if met.is_empty() {
-            self.touched.push(placed);
-        }
-        met.push(*state);
         self.furthest = self.furthest.max(deadline);
         for at in bits(self.present & !placed) {
             if self.before[at] & !placed != 0 {

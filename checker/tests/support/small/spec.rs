@@ -31,6 +31,10 @@ pub(crate) fn step(rules: &Rules, state: &mut State, op: &Op, answered: bool) ->
         ModelKind::FifoQueue | ModelKind::Stack | ModelKind::PriorityQueue => {
             if matches!(op.f, F::Enqueue | F::Push | F::Insert) {
                 held.push(op.input.cell());
+                if rules.model == ModelKind::PriorityQueue {
+                    // When each came does not matter.
+                    held.cells_mut().sort_unstable();
+                }
                 return true;
             }
             let next = Word::from_cell(take(rules.model, held));

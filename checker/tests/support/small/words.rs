@@ -9,7 +9,7 @@ const LEN: usize = 23;
 pub(crate) const NIL: i8 = i8::MIN;
 
 /// A short row of numbers. Cells behind its end are zero, so that equal rows are equal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Row {
     len: u8,
     cells: [i8; LEN],
