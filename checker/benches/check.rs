@@ -124,8 +124,9 @@ fn growing_cases() -> Vec<Case> {
     ]
 }
 
-fn cell_cases() -> Vec<Case> {
-    let load = Load {
+/// A million operations on one register.
+fn million() -> Load {
+    Load {
         seed: 1,
         operations: 1_000_000,
         clients: 40,
@@ -134,7 +135,11 @@ fn cell_cases() -> Vec<Case> {
         crashed_permille: 10,
         cas_percent: 0,
         stale: false,
-    };
+    }
+}
+
+fn cell_cases() -> Vec<Case> {
+    let load = million();
     let case = |name, load: Load| {
         let cas = load.cas_percent > 0;
         let model = if cas { ModelKind::CasRegister } else { ModelKind::Register };
@@ -223,16 +228,7 @@ fn export(case: &Case, operations: Option<u64>) {
 
 /// What it costs to watch registers while they are used. The generator's own time is measured beside and taken off.
 fn monitors(filter: Option<&str>) {
-    let load = Load {
-        seed: 1,
-        operations: 1_000_000,
-        clients: 40,
-        keys: 0,
-        values: 0,
-        crashed_permille: 10,
-        cas_percent: 0,
-        stale: false,
-    };
+    let load = million();
     let many = Load { keys: 1000, ..load.clone() };
     let long = Load { operations: 100_000_000, crashed_permille: 0, ..many.clone() };
     println!(

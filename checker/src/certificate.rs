@@ -82,7 +82,7 @@ pub fn replay(
 /// Replays `order`, indices into the operations of an object. `Err` says what is wrong with it.
 pub(crate) fn replay_part(job: &Job<'_>, part: Part<'_>, order: &[u32]) -> Result<(), String> {
     let mut placed = vec![false; part.len()];
-    let mut state = State::new(job);
+    let mut state = State::new(job, part.len());
     let mut latest_call = 0;
     for index in order {
         let place = *index as usize;

@@ -67,7 +67,7 @@ impl Members {
 }
 
 impl<'a> State<'a> {
-    pub(super) fn new(job: &Job<'a>) -> Self {
+    pub(super) fn new(job: &Job<'a>, operations: usize) -> Self {
         let initial = job.options.initial.clone().unwrap_or_default();
         let held = match job.model {
             ModelKind::Register | ModelKind::CasRegister => Held::Value(initial.clone()),
@@ -85,7 +85,7 @@ impl<'a> State<'a> {
             ModelKind::VersionedRegister => Held::Versioned(Versioned::default()),
         };
         Self {
-            words: Words::new(job),
+            words: Words::new(job, operations),
             history: job.history,
             model: job.model,
             initial,

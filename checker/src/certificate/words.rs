@@ -26,8 +26,8 @@ enum Held {
 }
 
 impl<'a> Words<'a> {
-    /// `None` where words do not tell.
-    pub(super) fn new(job: &Job<'a>) -> Option<Self> {
+    /// For an object with so many operations. `None` where words do not tell.
+    pub(super) fn new(job: &Job<'a>, operations: usize) -> Option<Self> {
         let values = &job.history.values;
         let held = match job.model {
             ModelKind::Register | ModelKind::CasRegister => {
@@ -35,7 +35,7 @@ impl<'a> Words<'a> {
                 Held::Register(values.find(&initial))
             }
             ModelKind::AppendList => Held::List(Vec::new()),
-            ModelKind::Set => Held::Set(Members::new(values, job.history.len() as u64)),
+            ModelKind::Set => Held::Set(Members::new(values, operations as u64)),
             _ => return None,
         };
         let tells = match held {
@@ -108,11 +108,16 @@ impl Members {
         Self { lowest, dense: vec![0; dense], sparse: FxHashMap::default(), count: 0, reads: 1 }
     }
 
+    /// Where an element is in the dense table, if it has a place there.
+    fn place(&self, element: Packed) -> Option<usize> {
+        let place = usize::try_from(element.as_int()?.checked_sub(self.lowest)?).ok()?;
+        (place < self.dense.len()).then_some(place)
+    }
+
     /// Where it is noted when an element was seen last.
     fn last_seen(&mut self, element: Packed) -> Option<&mut u32> {
-        let place = element.as_int().and_then(|number| number.checked_sub(self.lowest));
-        match place.and_then(|place| self.dense.get_mut(usize::try_from(place).ok()?)) {
-            Some(seen) => Some(seen).filter(|seen| **seen > 0),
+        match self.place(element) {
+            Some(place) => Some(&mut self.dense[place]).filter(|seen| **seen > 0),
             None => self.sparse.get_mut(&element),
         }
     }
@@ -122,9 +127,8 @@ impl Members {
             return;
         }
         self.count += 1;
-        let place = element.as_int().and_then(|number| number.checked_sub(self.lowest));
-        match place.and_then(|place| self.dense.get_mut(usize::try_from(place).ok()?)) {
-            Some(seen) => *seen = 1,
+        match self.place(element) {
+            Some(place) => self.dense[place] = 1,
             None => drop(self.sparse.insert(element, 1)),
         }
     }
