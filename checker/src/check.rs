@@ -42,6 +42,7 @@ use crate::model::register::Register;
 use crate::model::set::Set;
 use crate::model::stack::Stack;
 use crate::model::versioned_register::VersionedRegister;
+use crate::stop::{self, TOLD_TO_STOP};
 
 /// The sequential specifications that this crate knows, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -155,9 +156,6 @@ impl Default for CheckOptions<'_> {
     }
 }
 
-/// The reason where [`CheckOptions::should_stop`] ended the search.
-const TOLD_TO_STOP: &str = "the search was told to stop";
-
 /// What a check found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckReport {
@@ -215,12 +213,10 @@ pub struct EngineUse {
 }
 
 impl CheckReport {
-    /// Says why the search was told to stop, if it was: only the caller knows. Where it ended for another reason (memory),
+    /// Says why the check was told to stop, if it was: only the caller knows. Where it ended for another reason (memory),
     /// that stays.
     pub fn name_the_stop(&mut self, cause: &str) {
-        if let Some(reason) = &mut self.reason {
-            *reason = reason.replace(TOLD_TO_STOP, cause);
-        }
+        stop::name(&mut self.reason, cause);
     }
 }
 

@@ -140,6 +140,7 @@ mod model;
 pub mod monitor;
 pub mod properties;
 mod search;
+mod stop;
 pub mod transactions;
 mod value;
 

@@ -34,7 +34,9 @@
 //! - *Unknown*, with the reason, where the history says too little: nothing was read, or nobody looked at the end.
 //! - What does not fit (a function that the property does not know, a value of the wrong shape) is an error that names
 //!   the event. Nothing is passed over silently, and nothing panics.
-//! - All take time linear in the size of the history (of all values together), or that times its logarithm.
+//! - All take time linear in the size of the history (of all values together), or that times its logarithm, and ask
+//!   [`PropertyOptions::should_stop`] on the way. A violation that was found by then stays one: each is certain when it is
+//!   found.
 //!
 //! # Shapes
 //!
@@ -72,9 +74,9 @@ use std::fmt;
 use crate::Value;
 use crate::history::History;
 
-/// What is expected of a system beyond what its history tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PropertyOptions {
+/// What is expected of a system beyond what its history tells, and how long the check may take.
+#[derive(Clone)]
+pub struct PropertyOptions<'a> {
     /// How many findings of each rule a report shows; at least one. All are counted.
     pub findings_max: usize,
     /// Bank: what all balances add up to. Without it, what most reads add up to; they must all agree.
@@ -92,6 +94,8 @@ pub struct PropertyOptions {
     pub drained: bool,
     /// Registers and counters: the value at the start; without it nil, or zero.
     pub initial: Option<Value>,
+    /// Asked now and then; true ends the check as unknown, unless a violation was found by then.
+    pub should_stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Whose reads of a monotonic value must not go back.
@@ -104,7 +108,7 @@ pub enum MonotonicScope {
     Process,
 }
 
-impl Default for PropertyOptions {
+impl Default for PropertyOptions<'_> {
     fn default() -> Self {
         Self {
             findings_max: 16,
@@ -115,7 +119,23 @@ impl Default for PropertyOptions {
             linearizable: false,
             drained: false,
             initial: None,
+            should_stop: &|| false,
         }
+    }
+}
+
+impl fmt::Debug for PropertyOptions<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("PropertyOptions")
+            .field("findings_max", &self.findings_max)
+            .field("total", &self.total)
+            .field("balances", &self.balances)
+            .field("negative_balances", &self.negative_balances)
+            .field("monotonic", &self.monotonic)
+            .field("linearizable", &self.linearizable)
+            .field("drained", &self.drained)
+            .field("initial", &self.initial)
+            .finish_non_exhaustive()
     }
 }
 
@@ -189,7 +209,7 @@ impl std::error::Error for PropertyError {}
 pub fn check(
     kind: PropertyKind,
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
     let check = match kind {
         PropertyKind::Bank => bank::check,
@@ -204,3 +224,6 @@ pub fn check(
     };
     check(history, options)
 }
+
+#[cfg(test)]
+mod tests;

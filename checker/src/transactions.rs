@@ -60,6 +60,7 @@ use serde::{Deserialize, Serialize};
 use crate::Value;
 use crate::check::Validity;
 use crate::history::History;
+use crate::stop::{Stop, Stopped, TOLD_TO_STOP};
 use data::Fate;
 use evidence::Evidence;
 use findings::Findings;
@@ -104,23 +105,6 @@ impl Default for TransactionOptions<'_> {
         }
     }
 }
-
-/// The check was told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stopped;
-
-/// Asks whether to stop.
-#[derive(Clone, Copy)]
-struct Stop<'a>(&'a dyn Fn() -> bool);
-
-impl Stop<'_> {
-    fn ask(self) -> Result<(), Stopped> {
-        if (self.0)() { Err(Stopped) } else { Ok(()) }
-    }
-}
-
-/// The reason where the check was told to stop.
-const TOLD_TO_STOP: &str = "the check was told to stop";
 
 /// Decides whether a history of transactions can come from a store of the consistency asked for.
 ///

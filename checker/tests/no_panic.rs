@@ -181,6 +181,7 @@ fn ask_properties(random: &mut Random, history: &History) {
         linearizable: random.chance(50),
         drained: random.chance(50),
         initial: random.chance(30).then(|| value(random, 1)),
+        should_stop: if random.chance(5) { &|| true } else { &|| false },
     };
     for kind in PropertyKind::ALL {
         if let Err(error) = properties::check(kind, history, &options) {

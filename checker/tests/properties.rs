@@ -17,7 +17,7 @@ use Validity::{Invalid, Unknown, Valid};
 
 fn judge(
     kind: PropertyKind,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
     script: &str,
 ) -> Result<PropertyReport, PropertyError> {
     let history = History::from_events(&script::events(script)).expect("a history");
@@ -27,7 +27,7 @@ fn judge(
 /// A history, its verdict, and what is found in it.
 type Row = (&'static str, Validity, &'static [Rule]);
 
-fn table(kind: PropertyKind, options: &PropertyOptions, rows: &[Row]) {
+fn table(kind: PropertyKind, options: &PropertyOptions<'_>, rows: &[Row]) {
     for (script, validity, rules) in rows {
         let report = judge(kind, options, script).expect(script);
         let found: Vec<Rule> = report.found.keys().copied().collect();
@@ -42,12 +42,12 @@ fn table(kind: PropertyKind, options: &PropertyOptions, rows: &[Row]) {
     }
 }
 
-fn told(kind: PropertyKind, options: &PropertyOptions, script: &str, sentence: &str) {
+fn told(kind: PropertyKind, options: &PropertyOptions<'_>, script: &str, sentence: &str) {
     let report = judge(kind, options, script).expect("a fit");
     assert_eq!(report.reason.as_deref(), Some(sentence), "{script}\n{report:#?}");
 }
 
-fn plain() -> PropertyOptions {
+fn plain() -> PropertyOptions<'static> {
     PropertyOptions::default()
 }
 

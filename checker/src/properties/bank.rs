@@ -18,10 +18,11 @@ use std::collections::BTreeMap;
 
 use crate::Value;
 use crate::history::History;
+use crate::stop::{Pace, Stopped};
 
 use super::bounds::{self, Change, Span};
 use super::read::{self, Op};
-use super::report::{About, Notebook, PropertyReport, Rule, many, object, who};
+use super::report::{self, About, Halt, Notebook, PropertyReport, Rule, many, object, who};
 use super::{PropertyError, PropertyKind, PropertyOptions};
 
 const PROPERTY: PropertyKind = PropertyKind::Bank;
@@ -32,24 +33,26 @@ const ACCOUNTS_SHOWN_MAX: usize = 12;
 /// Checks each completed read.
 pub fn check(
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
-    let mut notes = Notebook::new(options);
-    for count in ["reads", "transfers", "wrong-reads"] {
-        notes.count(count, 0);
-    }
-    let mut deviations = Vec::new();
-    let mut reads = 0;
-    for (name, ops) in read::by_object(history) {
-        let bank = Bank::of(name, &ops)?;
-        reads += bank.reads.len();
-        bank.judge(options, &mut deviations, &mut notes);
-    }
-    if reads == 0 {
-        notes.doubt(|| "the balances were never read".to_owned());
-    }
-    notes.measure("deviation", deviations);
-    Ok(notes.finish(PROPERTY, history))
+    report::on(PROPERTY, history, options, |notes| {
+        for count in ["reads", "transfers", "wrong-reads"] {
+            notes.count(count, 0);
+        }
+        let mut deviations = Vec::new();
+        let mut reads = 0;
+        for (name, ops) in read::by_object(history, notes)? {
+            let bank = Bank::of(name, &ops, notes.pace)?;
+            reads += bank.reads.len();
+            bank.judge(options, &mut deviations, notes)?;
+            notes.judged();
+        }
+        if reads == 0 {
+            notes.doubt(|| "the balances were never read".to_owned());
+        }
+        notes.measure("deviation", deviations);
+        Ok(())
+    })
 }
 
 struct Bank<'a> {
@@ -77,9 +80,10 @@ impl Read<'_> {
 }
 
 impl<'a> Bank<'a> {
-    fn of(name: Option<&'a str>, ops: &'a [Op<'a>]) -> Result<Self, PropertyError> {
+    fn of(name: Option<&'a str>, ops: &'a [Op<'a>], pace: &Pace<'_>) -> Result<Self, Halt> {
         let mut bank = Self { name, reads: Vec::new(), transfers: Vec::new() };
         for op in ops {
+            pace.step(op.size())?;
             match op.f {
                 "read" => {
                     if let Some(answer) = op.answer() {
@@ -95,18 +99,24 @@ impl<'a> Bank<'a> {
                         bank.transfers.push(Transfer { op, from, to, amount });
                     }
                 }
-                _ => return Err(op.unknown_function(PROPERTY)),
+                _ => return Err(op.unknown_function(PROPERTY).into()),
             }
         }
         Ok(bank)
     }
 
-    fn judge(&self, options: &PropertyOptions, deviations: &mut Vec<u64>, notes: &mut Notebook) {
+    fn judge(
+        &self,
+        options: &PropertyOptions<'_>,
+        deviations: &mut Vec<u64>,
+        notes: &mut Notebook<'_>,
+    ) -> Result<(), Stopped> {
         notes.count("reads", self.reads.len() as u64);
         notes.count("transfers", self.transfers.len() as u64);
-        let total = self.total(options);
+        let total = self.total(options, notes.pace)?;
         let mut wrong = vec![false; self.reads.len()];
         for (read, wrong) in self.reads.iter().zip(&mut wrong) {
+            notes.pace.step(read.balances.len() + 1)?;
             *wrong |= self.blame_accounts(read, options, notes);
             // Without an account's balance there is no total.
             if !*wrong {
@@ -117,29 +127,31 @@ impl<'a> Bank<'a> {
             }
         }
         if let Some(initial) = &options.balances {
-            self.blame_bounds(initial, &mut wrong, notes);
+            self.blame_bounds(initial, &mut wrong, notes)?;
         }
         notes.count("wrong-reads", wrong.iter().filter(|wrong| **wrong).count() as u64);
+        Ok(())
     }
 
     /// What balances must add up to.
-    fn total(&self, options: &PropertyOptions) -> i128 {
+    fn total(&self, options: &PropertyOptions<'_>, pace: &Pace<'_>) -> Result<i128, Stopped> {
         let given = options.total.map(i128::from);
         let initial = options.balances.as_ref();
         let initial =
             initial.map(|all| all.values().map(|balance| i128::from(*balance)).sum::<i128>());
-        given.or(initial).unwrap_or_else(|| self.usual_total())
+        given.or(initial).map_or_else(|| self.usual_total(pace), Ok)
     }
 
-    fn usual_total(&self) -> i128 {
+    fn usual_total(&self, pace: &Pace<'_>) -> Result<i128, Stopped> {
         let mut totals: BTreeMap<i128, (usize, u64)> = BTreeMap::new();
         for read in self.reads.iter().filter(|read| read.balances.values().all(Option::is_some)) {
+            pace.step(read.balances.len() + 1)?;
             let (times, first) = totals.entry(read.total()).or_insert((0, read.op.ret));
             *times += 1;
             *first = (*first).min(read.op.ret);
         }
         let most = totals.iter().max_by_key(|(_, (times, first))| (*times, u64::MAX - *first));
-        most.map_or(0, |(total, _)| *total)
+        Ok(most.map_or(0, |(total, _)| *total))
     }
 
     fn about(&self, read: &Read<'_>, values: Vec<Value>) -> About<'_> {
@@ -150,8 +162,8 @@ impl<'a> Bank<'a> {
     fn blame_accounts(
         &self,
         read: &Read<'_>,
-        options: &PropertyOptions,
-        notes: &mut Notebook,
+        options: &PropertyOptions<'_>,
+        notes: &mut Notebook<'_>,
     ) -> bool {
         let known = options.balances.as_ref();
         let bank = object("of", self.name);
@@ -185,7 +197,7 @@ impl<'a> Bank<'a> {
         read: &Read<'_>,
         total: i128,
         deviations: &mut Vec<u64>,
-        notes: &mut Notebook,
+        notes: &mut Notebook<'_>,
     ) -> bool {
         let sum = read.total();
         if sum == total {
@@ -205,7 +217,7 @@ impl<'a> Bank<'a> {
         true
     }
 
-    fn blame_negative(&self, read: &Read<'_>, notes: &mut Notebook) -> bool {
+    fn blame_negative(&self, read: &Read<'_>, notes: &mut Notebook<'_>) -> bool {
         let below = |(account, balance): (&'_ String, &Option<i64>)| {
             balance.filter(|balance| *balance < 0).map(|balance| (account.clone(), balance))
         };
@@ -223,8 +235,8 @@ impl<'a> Bank<'a> {
         &self,
         initial: &BTreeMap<String, i64>,
         wrong: &mut [bool],
-        notes: &mut Notebook,
-    ) {
+        notes: &mut Notebook<'_>,
+    ) -> Result<(), Stopped> {
         let mut changes: BTreeMap<&str, Vec<Change>> = BTreeMap::new();
         for Transfer { op, from, to, amount } in &self.transfers {
             let (call, ret) = (op.call, op.ret);
@@ -238,7 +250,7 @@ impl<'a> Bank<'a> {
             self.reads.iter().map(|read| Span { call: read.op.call, ret: read.op.ret }).collect();
         for (account, start) in initial {
             let changes = changes.remove(account.as_str()).unwrap_or_default();
-            let bounds = bounds::of(*start, &changes, &spans);
+            let bounds = bounds::of(*start, &changes, &spans, notes.pace)?;
             for ((read, (low, high)), wrong) in self.reads.iter().zip(bounds).zip(wrong.iter_mut())
             {
                 let Some(Some(balance)) = read.balances.get(account) else { continue };
@@ -256,6 +268,7 @@ impl<'a> Bank<'a> {
                 });
             }
         }
+        Ok(())
     }
 }
 

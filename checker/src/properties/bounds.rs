@@ -12,6 +12,8 @@
 //! The extremes of all spans are found in one sweep: spans are asked for in the order of their ends, and a stack keeps the
 //! bounds that are not yet outdone by a later one, so that the extreme of any span that ends here is found by bisection.
 
+use crate::stop::{Pace, Stopped};
+
 /// A change of the sum, possible from `call` on, and certain from `ret` on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Change {
@@ -29,7 +31,12 @@ pub(super) struct Span {
 }
 
 /// The least and the greatest sum that are possible in each span, in the order of `spans`.
-pub(super) fn of(initial: i64, changes: &[Change], spans: &[Span]) -> Vec<(i128, i128)> {
+pub(super) fn of(
+    initial: i64,
+    changes: &[Change],
+    spans: &[Span],
+    pace: &Pace<'_>,
+) -> Result<Vec<(i128, i128)>, Stopped> {
     let steps = steps(changes);
     let mut order: Vec<usize> = (0..spans.len()).collect();
     order.sort_unstable_by_key(|at| spans[*at].ret);
@@ -38,14 +45,16 @@ pub(super) fn of(initial: i64, changes: &[Change], spans: &[Span]) -> Vec<(i128,
     let mut bounds = vec![(0, 0); spans.len()];
     let mut steps = steps.into_iter().peekable();
     for at in order {
+        pace.step(1)?;
         let Span { call, ret } = spans[at];
         while let Some((position, low, high)) = steps.next_if(|(position, ..)| *position < ret) {
+            pace.step(1)?;
             lower.change(position, low);
             upper.change(position, -high);
         }
         bounds[at] = (lower.least_since(call), -upper.least_since(call));
     }
-    bounds
+    Ok(bounds)
 }
 
 /// Position, change of the lower bound, change of the upper bound; in order.

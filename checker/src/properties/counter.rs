@@ -12,10 +12,11 @@
 
 use crate::Value;
 use crate::history::History;
+use crate::stop::Stopped;
 
 use super::bounds::{self, Change, Span};
 use super::read::{self, Op};
-use super::report::{About, Notebook, PropertyReport, Rule, object, who};
+use super::report::{self, About, Notebook, PropertyReport, Rule, object, who};
 use super::{PropertyError, PropertyKind, PropertyOptions};
 
 const PROPERTY: PropertyKind = PropertyKind::Counter;
@@ -23,7 +24,7 @@ const PROPERTY: PropertyKind = PropertyKind::Counter;
 /// Checks that each completed read lies within its bounds.
 pub fn check(
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
     let expected = "a whole number as the initial value";
     let initial = match &options.initial {
@@ -32,23 +33,26 @@ pub fn check(
             value.as_int().ok_or(PropertyError::BadOption { property: PROPERTY, expected })?
         }
     };
-    let mut notes = Notebook::new(options);
-    for count in ["reads", "changes", "out-of-bounds"] {
-        notes.count(count, 0);
-    }
-    let mut slack = Vec::new();
-    for (name, ops) in read::by_object(history) {
-        let mut counter = Counter { initial, ..Counter::default() };
-        for op in &ops {
-            counter.take(op)?;
+    report::on(PROPERTY, history, options, |notes| {
+        for count in ["reads", "changes", "out-of-bounds"] {
+            notes.count(count, 0);
         }
-        counter.judge(name, &mut slack, &mut notes);
-    }
-    if slack.is_empty() {
-        notes.doubt(|| "the counter was never read".to_owned());
-    }
-    notes.measure("slack", slack);
-    Ok(notes.finish(PROPERTY, history))
+        let mut slack = Vec::new();
+        for (name, ops) in read::by_object(history, notes)? {
+            let mut counter = Counter { initial, ..Counter::default() };
+            for op in &ops {
+                notes.pace.step(1)?;
+                counter.take(op)?;
+            }
+            counter.judge(name, &mut slack, notes)?;
+            notes.judged();
+        }
+        if slack.is_empty() {
+            notes.doubt(|| "the counter was never read".to_owned());
+        }
+        notes.measure("slack", slack);
+        Ok(())
+    })
 }
 
 #[derive(Default)]
@@ -82,13 +86,19 @@ impl<'a> Counter<'a> {
         Ok(())
     }
 
-    fn judge(&self, name: Option<&str>, slack: &mut Vec<u64>, notes: &mut Notebook) {
+    fn judge(
+        &self,
+        name: Option<&str>,
+        slack: &mut Vec<u64>,
+        notes: &mut Notebook<'_>,
+    ) -> Result<(), Stopped> {
         notes.count("reads", self.reads.len() as u64);
         notes.count("changes", self.changes.len() as u64);
         let spans: Vec<Span> =
             self.reads.iter().map(|(op, _)| Span { call: op.call, ret: op.ret }).collect();
-        let bounds = bounds::of(self.initial, &self.changes, &spans);
+        let bounds = bounds::of(self.initial, &self.changes, &spans, notes.pace)?;
         for ((op, sum), (low, high)) in self.reads.iter().zip(bounds) {
+            notes.pace.step(1)?;
             slack.push(u64::try_from(high - low).unwrap_or(u64::MAX));
             if (low..=high).contains(&i128::from(*sum)) {
                 continue;
@@ -105,5 +115,6 @@ impl<'a> Counter<'a> {
                 }
             });
         }
+        Ok(())
     }
 }

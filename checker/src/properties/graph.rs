@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use crate::stop::{Pace, Stopped};
+
 /// Nodes of a component from which to look for a short cycle.
 const STARTS_MAX: usize = 8;
 
@@ -18,9 +20,14 @@ pub(super) struct Edge {
     pub(super) reason: u32,
 }
 
-/// One cycle of each strongly connected component that has one, the shortest through the first few of its nodes;
+/// Tells one cycle of each strongly connected component that has one, the shortest through the first few of its nodes;
 /// components in the order of their lowest nodes. No edge may lead from a node to itself.
-pub(super) fn cycles(nodes: usize, mut edges: Vec<Edge>) -> Vec<Vec<Edge>> {
+pub(super) fn cycles(
+    nodes: usize,
+    mut edges: Vec<Edge>,
+    pace: &Pace<'_>,
+    mut tell: impl FnMut(&[Edge]),
+) -> Result<(), Stopped> {
     edges.sort_by_key(|edge| edge.from);
     let mut first = vec![0; nodes + 1];
     for edge in &edges {
@@ -30,32 +37,43 @@ pub(super) fn cycles(nodes: usize, mut edges: Vec<Edge>) -> Vec<Vec<Edge>> {
         first[node + 1] += first[node];
     }
     let graph = Graph { first, edges };
-    let components = graph.components();
+    let components = graph.components(pace)?;
     let mut members: Vec<Vec<u32>> = Vec::new();
-    let mut place = vec![NONE; nodes];
+    let mut group = vec![NONE; nodes];
     let mut sizes = vec![0_u32; nodes];
     for component in &components {
         sizes[*component as usize] += 1;
     }
     for (node, component) in components.iter().enumerate() {
+        pace.step(1)?;
         let component = *component as usize;
         if sizes[component] < 2 {
             continue;
         }
-        if place[component] == NONE {
-            place[component] = members.len() as u32;
+        if group[component] == NONE {
+            group[component] = members.len() as u32;
             members.push(Vec::new());
         }
-        let members = &mut members[place[component] as usize];
+        let members = &mut members[group[component] as usize];
         if members.len() < STARTS_MAX {
             members.push(node as u32);
         }
     }
-    let mut search = Search { graph: &graph, components: &components, came_by: vec![NONE; nodes] };
-    let shortest = |starts: Vec<u32>| {
-        starts.into_iter().map(|start| search.cycle_through(start)).min_by_key(Vec::len)
-    };
-    members.into_iter().filter_map(shortest).collect()
+    let came_by = vec![NONE; nodes];
+    let mut search = Search { graph: &graph, components: &components, came_by, pace };
+    for starts in members {
+        let mut shortest: Option<Vec<Edge>> = None;
+        for start in starts {
+            let cycle = search.cycle_through(start)?;
+            if shortest.as_ref().is_none_or(|shortest| cycle.len() < shortest.len()) {
+                shortest = Some(cycle);
+            }
+        }
+        if let Some(cycle) = shortest {
+            tell(&cycle);
+        }
+    }
+    Ok(())
 }
 
 struct Graph {
@@ -70,7 +88,7 @@ impl Graph {
     }
 
     /// By node: the number of its component.
-    fn components(&self) -> Vec<u32> {
+    fn components(&self, pace: &Pace<'_>) -> Result<Vec<u32>, Stopped> {
         let nodes = self.first.len() - 1;
         let mut tarjan = Tarjan {
             components: vec![NONE; nodes],
@@ -82,10 +100,10 @@ impl Graph {
         };
         for node in 0..nodes as u32 {
             if tarjan.order[node as usize] == NONE {
-                tarjan.visit(self, node);
+                tarjan.visit(self, node, pace)?;
             }
         }
-        tarjan.components
+        Ok(tarjan.components)
     }
 }
 
@@ -101,9 +119,10 @@ struct Tarjan {
 }
 
 impl Tarjan {
-    fn visit(&mut self, graph: &Graph, root: u32) {
+    fn visit(&mut self, graph: &Graph, root: u32, pace: &Pace<'_>) -> Result<(), Stopped> {
         let mut path = vec![self.enter(graph, root)];
         while let Some((node, edges)) = path.last_mut() {
+            pace.step(1)?;
             let node = *node;
             if let Some(at) = edges.next() {
                 let to = graph.edges[at].to;
@@ -121,6 +140,7 @@ impl Tarjan {
             }
             self.leave(node);
         }
+        Ok(())
     }
 
     fn enter(&mut self, graph: &Graph, node: u32) -> (u32, std::ops::Range<usize>) {
@@ -151,16 +171,18 @@ struct Search<'a> {
     components: &'a [u32],
     /// By node: the edge by which it was reached; all [`NONE`] between searches.
     came_by: Vec<u32>,
+    pace: &'a Pace<'a>,
 }
 
 impl Search<'_> {
     /// A shortest cycle through `start`, which is in a component with others.
-    fn cycle_through(&mut self, start: u32) -> Vec<Edge> {
+    fn cycle_through(&mut self, start: u32) -> Result<Vec<Edge>, Stopped> {
         let mut queue = VecDeque::from([start]);
         let mut reached = Vec::new();
         let mut cycle = Vec::new();
         'search: while let Some(node) = queue.pop_front() {
             for at in self.graph.range(node) {
+                self.pace.step(1)?;
                 let to = self.graph.edges[at].to;
                 if to == start {
                     self.trace(start, at, &mut cycle);
@@ -177,7 +199,7 @@ impl Search<'_> {
         for node in reached {
             self.came_by[node as usize] = NONE;
         }
-        cycle
+        Ok(cycle)
     }
 
     /// Follows the edges back from the one that closes the cycle.
@@ -205,10 +227,17 @@ mod tests {
         pairs.iter().enumerate().map(edge).collect()
     }
 
+    fn found(nodes: usize, edges: Vec<Edge>) -> Vec<Vec<Edge>> {
+        let mut found = Vec::new();
+        let told = cycles(nodes, edges, &Pace::new(&|| false), |cycle| found.push(cycle.to_vec()));
+        assert_eq!(told, Ok(()));
+        found
+    }
+
     #[test]
     fn each_component_shows_one_short_cycle() {
         let all = edges(&[(0, 1), (1, 2), (2, 3), (3, 1), (2, 1), (4, 5), (5, 4), (3, 4)]);
-        let reasons: Vec<Vec<u32>> = cycles(6, all)
+        let reasons: Vec<Vec<u32>> = found(6, all)
             .iter()
             .map(|cycle| cycle.iter().map(|edge| edge.reason).collect())
             .collect();
@@ -218,9 +247,9 @@ mod tests {
     #[test]
     fn a_chain_of_a_million_has_no_cycle_and_overflows_no_stack() {
         let pairs: Vec<(u32, u32)> = (0..999_999).map(|node| (node, node + 1)).collect();
-        assert!(cycles(1_000_000, edges(&pairs)).is_empty());
+        assert!(found(1_000_000, edges(&pairs)).is_empty());
         let mut ring = pairs;
         ring.push((999_999, 0));
-        assert_eq!(cycles(1_000_000, edges(&ring))[0].len(), 1_000_000);
+        assert_eq!(found(1_000_000, edges(&ring))[0].len(), 1_000_000);
     }
 }

@@ -38,9 +38,10 @@ mod parse;
 mod places;
 
 use crate::history::History;
+use crate::stop::Stopped;
 
 use super::read;
-use super::report::{Notebook, PropertyReport, many, object, short};
+use super::report::{self, Notebook, PropertyReport, many, object, short};
 use super::{PropertyError, PropertyKind, PropertyOptions};
 use order::Order;
 use parse::{DeedKind, Deeds};
@@ -54,33 +55,36 @@ const COUNTS: [&str; 7] =
 /// Checks every log.
 pub fn check(
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
-    let mut notes = Notebook::new(options);
-    for count in COUNTS {
-        notes.count(count, 0);
-    }
-    let mut polls = 0;
-    let mut lags = Vec::new();
-    for (name, ops) in read::by_object(history) {
-        let deeds = Deeds::of(&ops)?;
-        polls += count(&deeds, name, &mut notes);
-        let places = Places::of(&deeds);
-        places.judge(name, &mut notes);
-        let order = Order::judge(&places, name, &mut notes);
-        places.judge_unpolled(&order, name, &mut notes);
-        places.measure(&mut lags);
-    }
-    notes.measure("lag", lags);
-    if polls == 0 {
-        notes.doubt(|| "nothing was polled".to_owned());
-    }
-    Ok(notes.finish(PROPERTY, history))
+    report::on(PROPERTY, history, options, |notes| {
+        for count in COUNTS {
+            notes.count(count, 0);
+        }
+        let mut polls = 0;
+        let mut lags = Vec::new();
+        for (name, ops) in read::by_object(history, notes)? {
+            let deeds = Deeds::of(&ops, notes.pace)?;
+            polls += count(&deeds, name, notes)?;
+            let places = Places::of(&deeds, notes.pace)?;
+            places.judge(name, notes)?;
+            let order = Order::judge(&places, name, notes)?;
+            places.judge_unpolled(&order, name, notes)?;
+            places.measure(&mut lags);
+            notes.judged();
+        }
+        notes.measure("lag", lags);
+        if polls == 0 {
+            notes.doubt(|| "nothing was polled".to_owned());
+        }
+        Ok(())
+    })
 }
 
 /// Counts sends and polls, and answers how many polls completed.
-fn count(deeds: &Deeds<'_>, name: Option<&str>, notes: &mut Notebook) -> u64 {
+fn count(deeds: &Deeds<'_>, name: Option<&str>, notes: &mut Notebook<'_>) -> Result<u64, Stopped> {
     for message in &deeds.messages {
+        notes.pace.step(1)?;
         notes.count("sends", message.origin.attempts.into());
         notes.count("acknowledged", message.origin.acknowledged.into());
         if message.origin.attempts > 1 {
@@ -97,5 +101,5 @@ fn count(deeds: &Deeds<'_>, name: Option<&str>, notes: &mut Notebook) -> u64 {
         .filter(|deed| deed.kind == DeedKind::Work { polls: true } && deed.op.is_ok())
         .count() as u64;
     notes.count("polls", polls);
-    polls
+    Ok(polls)
 }

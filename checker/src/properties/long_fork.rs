@@ -25,11 +25,12 @@ use std::collections::BTreeMap;
 
 use crate::Value;
 use crate::history::History;
+use crate::stop::Stopped;
 
 use super::graph::{self, Edge};
 use super::origin::{Origin, Sighting};
 use super::read::{self, Op};
-use super::report::{About, Notebook, PropertyReport, Rule, object, short, who};
+use super::report::{self, About, Notebook, PropertyReport, Rule, object, short, who};
 use super::{PropertyError, PropertyKind, PropertyOptions};
 
 const PROPERTY: PropertyKind = PropertyKind::LongFork;
@@ -43,25 +44,28 @@ const READS_SHOWN_MAX: usize = 6;
 /// Checks that all reads see the writes in one order.
 pub fn check(
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
-    let mut notes = Notebook::new(options);
-    for count in ["reads", "early-reads", "late-reads", "writes", "forks"] {
-        notes.count(count, 0);
-    }
-    let mut reads = 0;
-    for (name, ops) in read::by_object(history) {
-        let mut store = Store::default();
-        for op in &ops {
-            store.take(op)?;
+    report::on(PROPERTY, history, options, |notes| {
+        for count in ["reads", "early-reads", "late-reads", "writes", "forks"] {
+            notes.count(count, 0);
         }
-        reads += store.reads.len();
-        store.judge(name, &mut notes);
-    }
-    if reads == 0 {
-        notes.doubt(|| "nothing was read".to_owned());
-    }
-    Ok(notes.finish(PROPERTY, history))
+        let mut reads = 0;
+        for (name, ops) in read::by_object(history, notes)? {
+            let mut store = Store::default();
+            for op in &ops {
+                notes.pace.step(op.size())?;
+                store.take(op)?;
+            }
+            reads += store.reads.len();
+            store.judge(name, notes)?;
+            notes.judged();
+        }
+        if reads == 0 {
+            notes.doubt(|| "nothing was read".to_owned());
+        }
+        Ok(())
+    })
 }
 
 #[derive(Default)]
@@ -99,10 +103,11 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    fn judge(&self, name: Option<&str>, notes: &mut Notebook) {
+    fn judge(&self, name: Option<&str>, notes: &mut Notebook<'_>) -> Result<(), Stopped> {
         notes.count("reads", self.reads.len() as u64);
         let mut keys: BTreeMap<&Value, u32> = BTreeMap::new();
         for (key, values) in &self.written {
+            notes.pace.step(values.len())?;
             let attempts: u32 = values.values().map(|origin| origin.attempts).sum();
             notes.count("writes", attempts.into());
             if attempts > 1 {
@@ -117,6 +122,7 @@ impl<'a> Store<'a> {
         }
         let mut edges = Vec::new();
         for (at, (op, read)) in self.reads.iter().enumerate() {
+            notes.pace.step(read.len())?;
             count(read, notes);
             for (key, value) in read {
                 let sound = self.trace(op, key, value, name, notes);
@@ -128,10 +134,10 @@ impl<'a> Store<'a> {
             }
         }
         let keys: Vec<&Value> = keys.into_keys().collect();
-        for cycle in graph::cycles(keys.len() + self.reads.len(), edges) {
+        graph::cycles(keys.len() + self.reads.len(), edges, notes.pace, |cycle| {
             notes.count("forks", 1);
-            self.blame(&cycle, &keys, name, notes);
-        }
+            self.blame(cycle, &keys, name, notes);
+        })
     }
 
     /// Whether the value, if there is one, was written to the key; blames it if not.
@@ -141,7 +147,7 @@ impl<'a> Store<'a> {
         key: &Value,
         value: &Value,
         name: Option<&str>,
-        notes: &mut Notebook,
+        notes: &mut Notebook<'_>,
     ) -> bool {
         if value.is_nil() {
             return true;
@@ -156,7 +162,7 @@ impl<'a> Store<'a> {
     }
 
     /// Edges go from writes to the reads that saw them, and on to the writes that these did not see.
-    fn blame(&self, cycle: &[Edge], keys: &[&Value], name: Option<&str>, notes: &mut Notebook) {
+    fn blame(&self, cycle: &[Edge], keys: &[&Value], name: Option<&str>, notes: &mut Notebook<'_>) {
         let read_of =
             |node: u32| (node as usize).checked_sub(keys.len()).map(|at| self.reads[at].0);
         let mut turn: Vec<Edge> = cycle.to_vec();
@@ -197,7 +203,7 @@ impl<'a> Store<'a> {
 }
 
 /// Counts a read that says little.
-fn count(read: &[(&Value, &Value)], notes: &mut Notebook) {
+fn count(read: &[(&Value, &Value)], notes: &mut Notebook<'_>) {
     let seen = read.iter().filter(|(_, value)| !value.is_nil()).count();
     notes.count("early-reads", u64::from(seen == 0));
     notes.count("late-reads", u64::from(seen > 0 && seen == read.len()));

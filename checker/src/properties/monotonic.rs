@@ -15,9 +15,10 @@ use std::collections::BTreeMap;
 
 use crate::Value;
 use crate::history::{History, ProcessId};
+use crate::stop::Stopped;
 
 use super::read::{self, Op};
-use super::report::{About, Notebook, PropertyReport, Rule, who};
+use super::report::{self, About, Halt, Notebook, PropertyReport, Rule, who};
 use super::{MonotonicScope, PropertyError, PropertyKind, PropertyOptions};
 
 const PROPERTY: PropertyKind = PropertyKind::Monotonic;
@@ -25,15 +26,27 @@ const PROPERTY: PropertyKind = PropertyKind::Monotonic;
 /// Checks that no answer is less than one before it.
 pub fn check(
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
-    let mut notes = Notebook::new(options);
+    report::on(PROPERTY, history, options, |notes| judge(history, options, notes))
+}
+
+fn judge(
+    history: &History,
+    options: &PropertyOptions<'_>,
+    notes: &mut Notebook<'_>,
+) -> Result<(), Halt> {
     for count in ["answers", "decreased", "repeated"] {
         notes.count(count, 0);
     }
-    let ops: Vec<Op<'_>> = read::operations(history).collect();
+    let mut ops = Vec::with_capacity(history.len());
+    for op in read::operations(history) {
+        notes.pace.step(op.size())?;
+        ops.push(op);
+    }
     let mut values: BTreeMap<(Option<&str>, Option<String>), Vec<Answer<'_>>> = BTreeMap::new();
     for op in &ops {
+        notes.pace.step(op.size())?;
         for (name, number) in answers_of(op)? {
             notes.count("answers", 1);
             values.entry((op.object, name)).or_default().push(Answer { op, number });
@@ -42,7 +55,9 @@ pub fn check(
     if values.is_empty() {
         notes.doubt(|| "no value was answered".to_owned());
     }
+    notes.expect(values.len());
     for ((object, name), answers) in &values {
+        notes.pace.step(answers.len())?;
         let full = name_of(*object, name.as_deref());
         let mut compared: BTreeMap<Option<ProcessId>, Vec<Answer<'_>>> = BTreeMap::new();
         for answer in answers {
@@ -53,11 +68,12 @@ pub fn check(
             compared.entry(process).or_default().push(*answer);
         }
         for answers in compared.values() {
-            blame_repeated(full.as_deref(), answers, &mut notes);
-            blame_decreased(full.as_deref(), answers, &mut notes);
+            blame_repeated(full.as_deref(), answers, notes)?;
+            blame_decreased(full.as_deref(), answers, notes)?;
         }
+        notes.judged();
     }
-    Ok(notes.finish(PROPERTY, history))
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
@@ -114,12 +130,17 @@ fn name_of(object: Option<&str>, name: Option<&str>) -> Option<String> {
 }
 
 /// Blames what is less than an answer that was complete before. `answers` are in the order of their invocations.
-fn blame_decreased(name: Option<&str>, answers: &[Answer<'_>], notes: &mut Notebook) {
+fn blame_decreased(
+    name: Option<&str>,
+    answers: &[Answer<'_>],
+    notes: &mut Notebook<'_>,
+) -> Result<(), Stopped> {
     let mut completions: Vec<&Answer<'_>> = answers.iter().collect();
     completions.sort_by_key(|answer| answer.op.ret);
     let mut completions = completions.into_iter().peekable();
     let mut greatest: Option<&Answer<'_>> = None;
     for answer in answers {
+        notes.pace.step(1)?;
         while let Some(done) = completions.next_if(|done| done.op.ret < answer.op.call) {
             if greatest.is_none_or(|greatest| greatest.number < done.number) {
                 greatest = Some(done);
@@ -140,6 +161,7 @@ fn blame_decreased(name: Option<&str>, answers: &[Answer<'_>], notes: &mut Noteb
             });
         }
     }
+    Ok(())
 }
 
 /// What an operation answered: `p3 read x = 5`, `p3 raised x to 5`, without a name `p3 read 5`.
@@ -154,11 +176,16 @@ fn told(answer: &Answer<'_>, name: Option<&str>) -> String {
 }
 
 /// Blames increments that answered the same.
-fn blame_repeated(name: Option<&str>, answers: &[Answer<'_>], notes: &mut Notebook) {
+fn blame_repeated(
+    name: Option<&str>,
+    answers: &[Answer<'_>],
+    notes: &mut Notebook<'_>,
+) -> Result<(), Stopped> {
     let mut raised: Vec<&Answer<'_>> =
         answers.iter().filter(|answer| answer.op.f == "inc").collect();
     raised.sort_by_key(|answer| (answer.number, answer.op.ret));
     for pair in raised.windows(2) {
+        notes.pace.step(1)?;
         let [before, answer] = pair else { continue };
         if before.number == answer.number {
             notes.count("repeated", 1);
@@ -169,4 +196,5 @@ fn blame_repeated(name: Option<&str>, answers: &[Answer<'_>], notes: &mut Notebo
             });
         }
     }
+    Ok(())
 }

@@ -73,7 +73,7 @@ impl Origin {
     }
 
     /// Blames a sighting for `rule`, one of those that [`Origin::flaw`] answers.
-    pub(super) fn blame(&self, rule: Rule, sighting: &Sighting<'_>, notes: &mut Notebook) {
+    pub(super) fn blame(&self, rule: Rule, sighting: &Sighting<'_>, notes: &mut Notebook<'_>) {
         let attempt = self.first.or(self.failed);
         let Sighting { by, value, object: name, seen, deed } = *sighting;
         let operations = attempt.iter().map(|attempt| attempt.id).chain([by.id]).collect();

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::Value;
 use crate::history::{History, OpId, OutcomeRef, ProcessId};
+use crate::stop::Stopped;
 
+use super::report::Notebook;
 use super::{PropertyError, PropertyKind};
 
 /// Stands for the completion of an operation that has none.
@@ -68,13 +70,18 @@ pub(super) fn totals(history: &History) -> (usize, usize) {
     (history.len(), history.crashed())
 }
 
-/// The operations of each object, objects in order of their names.
-pub(super) fn by_object(history: &History) -> BTreeMap<Option<&str>, Vec<Op<'_>>> {
+/// The operations of each object, objects in order of their names. The notebook expects as many.
+pub(super) fn by_object<'h>(
+    history: &'h History,
+    notes: &mut Notebook<'_>,
+) -> Result<BTreeMap<Option<&'h str>, Vec<Op<'h>>>, Stopped> {
     let mut objects: BTreeMap<Option<&str>, Vec<Op<'_>>> = BTreeMap::new();
     for op in operations(history) {
+        notes.pace.step(op.size())?;
         objects.entry(op.object).or_default().push(op);
     }
-    objects
+    notes.expect(objects.len());
+    Ok(objects)
 }
 
 impl Op<'_> {
@@ -84,6 +91,11 @@ impl Op<'_> {
             End::Ok(answer) => Some(answer),
             End::Fail | End::Info => None,
         }
+    }
+
+    /// How much there is to look at in it, roughly.
+    pub(super) fn size(&self) -> usize {
+        1 + self.answer().and_then(Value::as_list).map_or(0, <[Value]>::len)
     }
 
     pub(super) fn is_ok(&self) -> bool {

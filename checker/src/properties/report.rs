@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::Value;
 use crate::check::Validity;
 use crate::history::{History, OpId};
+use crate::stop::{self, Pace, Stopped, TOLD_TO_STOP};
 
 use super::read::{self, Op};
-use super::{PropertyKind, PropertyOptions};
+use super::{PropertyError, PropertyKind, PropertyOptions};
 
 /// The shares of the [`Quantiles`], in thousandths: least, median, 95 %, 99 %, greatest.
 const SHARES: [usize; 5] = [0, 500, 950, 990, 1000];
@@ -38,6 +39,13 @@ pub struct PropertyReport {
     pub quantiles: BTreeMap<String, Quantiles>,
     /// Of each rule the first few as found, all in the order of the event that makes them certain.
     pub findings: Vec<Finding>,
+}
+
+impl PropertyReport {
+    /// Says why the check was told to stop, if it was: only the caller knows.
+    pub fn name_the_stop(&mut self, cause: &str) {
+        stop::name(&mut self.reason, cause);
+    }
 }
 
 /// One thing that was found.
@@ -157,8 +165,48 @@ pub(super) struct About<'a> {
     pub(super) operations: Vec<OpId>,
 }
 
+/// Why a check ends early.
+pub(super) enum Halt {
+    /// The history does not fit the property.
+    Misfit(PropertyError),
+    /// It was told to stop.
+    Stopped,
+}
+
+impl From<PropertyError> for Halt {
+    fn from(error: PropertyError) -> Self {
+        Self::Misfit(error)
+    }
+}
+
+impl From<Stopped> for Halt {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// Lets `judge` fill a notebook, and reports what is in it.
+pub(super) fn on(
+    property: PropertyKind,
+    history: &History,
+    options: &PropertyOptions<'_>,
+    judge: impl FnOnce(&mut Notebook<'_>) -> Result<(), Halt>,
+) -> Result<PropertyReport, PropertyError> {
+    let pace = Pace::new(options.should_stop);
+    let mut notes = Notebook::new(options, &pace);
+    match judge(&mut notes) {
+        Ok(()) => {}
+        Err(Halt::Misfit(error)) => return Err(error),
+        Err(Halt::Stopped) => notes.doubt = Some(notes.how_far()),
+    }
+    Ok(notes.finish(property, history))
+}
+
 /// Collects what a check finds.
-pub(super) struct Notebook {
+pub(super) struct Notebook<'a> {
+    pub(super) pace: &'a Pace<'a>,
+    /// How many there are to judge, and were judged.
+    objects: Option<(usize, usize)>,
     findings_max: u64,
     findings: Vec<Finding>,
     found: BTreeMap<Rule, u64>,
@@ -168,9 +216,11 @@ pub(super) struct Notebook {
     quantiles: BTreeMap<String, Quantiles>,
 }
 
-impl Notebook {
-    pub(super) fn new(options: &PropertyOptions) -> Self {
+impl<'a> Notebook<'a> {
+    fn new(options: &PropertyOptions<'_>, pace: &'a Pace<'a>) -> Self {
         Self {
+            pace,
+            objects: None,
             findings_max: options.findings_max as u64,
             findings: Vec::new(),
             found: BTreeMap::new(),
@@ -178,6 +228,27 @@ impl Notebook {
             doubt: None,
             counts: BTreeMap::new(),
             quantiles: BTreeMap::new(),
+        }
+    }
+
+    /// So many objects are to be judged.
+    pub(super) fn expect(&mut self, objects: usize) {
+        self.objects = Some((objects, 0));
+    }
+
+    /// One more object is judged.
+    pub(super) fn judged(&mut self) {
+        if let Some((_, judged)) = &mut self.objects {
+            *judged += 1;
+        }
+    }
+
+    fn how_far(&self) -> String {
+        match self.objects {
+            None => format!("{TOLD_TO_STOP} before anything was judged"),
+            Some((all, judged)) => {
+                format!("{TOLD_TO_STOP}: {} of {all} objects undecided", all - judged)
+            }
         }
     }
 
@@ -256,7 +327,7 @@ impl Notebook {
         }
     }
 
-    pub(super) fn finish(mut self, property: PropertyKind, history: &History) -> PropertyReport {
+    fn finish(mut self, property: PropertyKind, history: &History) -> PropertyReport {
         self.findings.sort_by(|one, other| {
             (one.event, one.rule, &one.object, &one.operations, &one.values).cmp(&(
                 other.event,

@@ -27,11 +27,12 @@ use std::collections::BTreeMap;
 
 use crate::Value;
 use crate::history::{History, ProcessId};
+use crate::stop::{Pace, Stopped};
 
 use super::graph::{self, Edge};
 use super::origin::{Origin, Sighting};
 use super::read::{self, Op};
-use super::report::{About, Notebook, PropertyReport, Rule, object, short, who};
+use super::report::{self, About, Halt, Notebook, PropertyReport, Rule, object, short, who};
 use super::{PropertyError, PropertyKind, PropertyOptions};
 
 const PROPERTY: PropertyKind = PropertyKind::Session;
@@ -45,24 +46,26 @@ const INITIAL: u32 = 0;
 /// Checks that the guarantees hold for some order of the values of each register.
 pub fn check(
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
-    let mut notes = Notebook::new(options);
-    for count in ["reads", "writes", "sessions", "knots"] {
-        notes.count(count, 0);
-    }
-    let initial = options.initial.clone().unwrap_or_default();
-    let mut reads = 0;
-    for (name, ops) in read::by_object(history) {
-        let register = Register::of(name, &ops, &initial)?;
-        reads += ops.iter().filter(|op| op.f == "read" && op.is_ok()).count();
-        register.judge(&ops, &mut notes);
-    }
-    notes.count("reads", reads as u64);
-    if reads == 0 {
-        notes.doubt(|| "nothing was read".to_owned());
-    }
-    Ok(notes.finish(PROPERTY, history))
+    report::on(PROPERTY, history, options, |notes| {
+        for count in ["reads", "writes", "sessions", "knots"] {
+            notes.count(count, 0);
+        }
+        let initial = options.initial.clone().unwrap_or_default();
+        let mut reads = 0;
+        for (name, ops) in read::by_object(history, notes)? {
+            let register = Register::of(name, &ops, &initial, notes.pace)?;
+            reads += ops.iter().filter(|op| op.f == "read" && op.is_ok()).count();
+            register.judge(&ops, notes)?;
+            notes.judged();
+        }
+        notes.count("reads", reads as u64);
+        if reads == 0 {
+            notes.doubt(|| "nothing was read".to_owned());
+        }
+        Ok(())
+    })
 }
 
 struct Register<'a> {
@@ -85,28 +88,33 @@ impl<'a> Register<'a> {
         name: Option<&'a str>,
         ops: &'a [Op<'a>],
         initial: &'a Value,
-    ) -> Result<Self, PropertyError> {
+        pace: &Pace<'_>,
+    ) -> Result<Self, Halt> {
         let mut register = Self { name, initial, written: BTreeMap::new() };
         for op in ops {
+            pace.step(1)?;
             match op.f {
                 "read" => {}
                 "write" if op.input.is_nil() || *op.input == *initial => {
-                    return Err(op.bad_input(PROPERTY, "a value other than the initial one"));
+                    return Err(op
+                        .bad_input(PROPERTY, "a value other than the initial one")
+                        .into());
                 }
                 "write" => {
                     let next = register.written.len() as u32 + 1;
                     let known = register.written.entry(&op.input);
                     known.or_insert((next, Origin::default())).1.attempt(op);
                 }
-                _ => return Err(op.unknown_function(PROPERTY)),
+                _ => return Err(op.unknown_function(PROPERTY).into()),
             }
         }
         Ok(register)
     }
 
-    fn judge(&self, ops: &[Op<'_>], notes: &mut Notebook) {
+    fn judge(&self, ops: &[Op<'_>], notes: &mut Notebook<'_>) -> Result<(), Stopped> {
         let mut twice = vec![false; self.written.len() + 1];
         for (value, (node, origin)) in &self.written {
+            notes.pace.step(1)?;
             notes.count("writes", origin.attempts.into());
             if origin.attempts > 1 {
                 twice[*node as usize] = true;
@@ -123,6 +131,7 @@ impl<'a> Register<'a> {
         let mut edges = Vec::new();
         let mut steps = Vec::new();
         for op in ops {
+            notes.pace.step(1)?;
             let session = last.entry(op.process).or_insert(None);
             let Some(touch) = self.touch(op, notes) else { continue };
             // A value that was written twice stands for two moments, so that nothing follows from it.
@@ -142,15 +151,15 @@ impl<'a> Register<'a> {
             }
         }
         notes.count("sessions", last.len() as u64);
-        for cycle in graph::cycles(self.written.len() + 1, edges) {
+        graph::cycles(self.written.len() + 1, edges, notes.pace, |cycle| {
             notes.count("knots", 1);
             let steps: Vec<_> = cycle.iter().map(|edge| steps[edge.reason as usize]).collect();
             self.blame(&steps, notes);
-        }
+        })
     }
 
     /// The value that an operation wrote or read, if it is known to have done so, or may have.
-    fn touch<'o>(&self, op: &'o Op<'o>, notes: &mut Notebook) -> Option<Touch<'o>> {
+    fn touch<'o>(&self, op: &'o Op<'o>, notes: &mut Notebook<'_>) -> Option<Touch<'o>> {
         let value = match op.f {
             "write" if op.failed() => return None,
             "write" => &op.input,
@@ -169,7 +178,7 @@ impl<'a> Register<'a> {
         Some(Touch { op, node })
     }
 
-    fn blame(&self, steps: &[(Touch<'_>, Touch<'_>)], notes: &mut Notebook) {
+    fn blame(&self, steps: &[(Touch<'_>, Touch<'_>)], notes: &mut Notebook<'_>) {
         let last = steps.iter().max_by_key(|(_, after)| known_at(after.op));
         let Some((before, after)) = last else { return };
         let rule = guarantee(before.op, after.op);

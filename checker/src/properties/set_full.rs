@@ -36,10 +36,11 @@ use rustc_hash::FxHashMap;
 
 use crate::Value;
 use crate::history::History;
+use crate::stop::Stopped;
 
 use super::origin::{Origin, Sighting};
 use super::read::{self, Op};
-use super::report::{About, Notebook, PropertyReport, Rule, object, short, times, who};
+use super::report::{self, About, Notebook, PropertyReport, Rule, object, short, times, who};
 use super::{PropertyError, PropertyKind, PropertyOptions};
 
 const PROPERTY: PropertyKind = PropertyKind::SetFull;
@@ -47,31 +48,35 @@ const PROPERTY: PropertyKind = PropertyKind::SetFull;
 /// Checks every element of every set.
 pub fn check(
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
-    let mut notes = Notebook::new(options);
-    for count in COUNTS {
-        notes.count(count, 0);
-    }
-    let mut latencies = Latencies::default();
-    let mut stable = 0;
-    for (name, ops) in read::by_object(history) {
-        let mut set = Set { name, ..Set::default() };
-        for op in &ops {
-            set.take(op)?;
+    report::on(PROPERTY, history, options, |notes| {
+        for count in COUNTS {
+            notes.count(count, 0);
         }
-        set.judge_reads(&mut notes);
-        for element in &set.elements {
-            stable += set.judge(element, options, &mut latencies, &mut notes);
+        let mut latencies = Latencies::default();
+        let mut stable = 0;
+        for (name, ops) in read::by_object(history, notes)? {
+            let mut set = Set { name, ..Set::default() };
+            for op in &ops {
+                notes.pace.step(op.size())?;
+                set.take(op)?;
+            }
+            set.judge_reads(notes)?;
+            for element in &set.elements {
+                notes.pace.step(element.present.len() + 1)?;
+                stable += set.judge(element, options, &mut latencies, notes);
+            }
+            notes.judged();
         }
-    }
-    notes.count("stable", stable);
-    notes.measure("stable-latency", latencies.stable);
-    notes.measure("lost-latency", latencies.lost);
-    if stable == 0 {
-        notes.doubt(|| "no element was read for good after it was added".to_owned());
-    }
-    Ok(notes.finish(PROPERTY, history))
+        notes.count("stable", stable);
+        notes.measure("stable-latency", latencies.stable);
+        notes.measure("lost-latency", latencies.lost);
+        if stable == 0 {
+            notes.doubt(|| "no element was read for good after it was added".to_owned());
+        }
+        Ok(())
+    })
 }
 
 const COUNTS: [&str; 9] = [
@@ -172,9 +177,10 @@ impl<'a> Set<'a> {
     }
 
     /// What reads have that they must not have, whatever comes later.
-    fn judge_reads(&self, notes: &mut Notebook) {
+    fn judge_reads(&self, notes: &mut Notebook<'_>) -> Result<(), Stopped> {
         notes.count("reads", self.reads.len() as u64);
         for Element { value, origin, present, doubled, .. } in &self.elements {
+            notes.pace.step(present.len() + 1)?;
             if let Some((read, often)) = doubled {
                 let by = self.reads[*read as usize];
                 notes.count("duplicated", 1);
@@ -193,15 +199,16 @@ impl<'a> Set<'a> {
                 origin.blame(rule, &sighting, notes);
             }
         }
+        Ok(())
     }
 
     /// What became of an element; 1 if it is stable.
     fn judge(
         &self,
         element: &Element<'a>,
-        options: &PropertyOptions,
+        options: &PropertyOptions<'_>,
         latencies: &mut Latencies,
-        notes: &mut Notebook,
+        notes: &mut Notebook<'_>,
     ) -> u64 {
         let Element { origin, present, .. } = element;
         let unsure = origin.attempts > 0 && origin.acknowledged == 0;
@@ -252,8 +259,8 @@ impl<'a> Set<'a> {
         lacks: &Op<'_>,
         known: &Op<'_>,
         has: &Op<'_>,
-        options: &PropertyOptions,
-        notes: &mut Notebook,
+        options: &PropertyOptions<'_>,
+        notes: &mut Notebook<'_>,
     ) {
         notes.count("stale", 1);
         let sentence = || {
@@ -274,7 +281,7 @@ impl<'a> Set<'a> {
         lacks: &Op<'_>,
         known: &Op<'_>,
         has: Option<&Op<'_>>,
-        notes: &mut Notebook,
+        notes: &mut Notebook<'_>,
     ) {
         notes.count("lost", 1);
         let about = self.about(element, [known, lacks].into_iter().chain(has));

@@ -22,10 +22,11 @@ use std::collections::BTreeMap;
 
 use crate::Value;
 use crate::history::History;
+use crate::stop::Stopped;
 
 use super::origin::{Origin, Sighting};
 use super::read::{self, Op};
-use super::report::{About, Notebook, PropertyReport, Rule, many, object, short, times, who};
+use super::report::{self, About, Notebook, PropertyReport, Rule, many, object, short, times, who};
 use super::{PropertyError, PropertyKind, PropertyOptions};
 
 const PROPERTY: PropertyKind = PropertyKind::TotalQueue;
@@ -45,26 +46,29 @@ const COUNTS: [&str; 9] = [
 /// Checks that what went into each queue came out of it, and nothing else.
 pub fn check(
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
-    let mut notes = Notebook::new(options);
-    for count in COUNTS {
-        notes.count(count, 0);
-    }
-    let mut used = false;
-    for (name, ops) in read::by_object(history) {
-        let mut queue = Queue { name, ..Queue::default() };
-        for op in &ops {
-            queue.take(op)?;
+    report::on(PROPERTY, history, options, |notes| {
+        for count in COUNTS {
+            notes.count(count, 0);
         }
-        used |= !queue.values.is_empty();
-        queue.judge_taken(&mut notes);
-        queue.judge_missing(options, &mut notes);
-    }
-    if !used {
-        notes.doubt(|| "nothing was put in or taken out".to_owned());
-    }
-    Ok(notes.finish(PROPERTY, history))
+        let mut used = false;
+        for (name, ops) in read::by_object(history, notes)? {
+            let mut queue = Queue { name, ..Queue::default() };
+            for op in &ops {
+                notes.pace.step(op.size())?;
+                queue.take(op)?;
+            }
+            used |= !queue.values.is_empty();
+            queue.judge_taken(notes)?;
+            queue.judge_missing(options, notes)?;
+            notes.judged();
+        }
+        if !used {
+            notes.doubt(|| "nothing was put in or taken out".to_owned());
+        }
+        Ok(())
+    })
 }
 
 #[derive(Default)]
@@ -143,8 +147,9 @@ impl<'a> Queue<'a> {
     }
 
     /// What came out must have been put in by then, as often.
-    fn judge_taken(&mut self, notes: &mut Notebook) {
+    fn judge_taken(&mut self, notes: &mut Notebook<'_>) -> Result<(), Stopped> {
         for (value, fate) in &mut self.values {
+            notes.pace.step(fate.put.len() + fate.taken.len())?;
             fate.taken.sort_by_key(|op| (op.ret, op.id));
             let (put, taken) = (fate.put.len() as u64, fate.taken.len() as u64);
             let acknowledged = u64::from(fate.origin.acknowledged);
@@ -176,13 +181,19 @@ impl<'a> Queue<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     /// What was surely put in must have come out, if the queue was emptied afterwards.
-    fn judge_missing(&self, options: &PropertyOptions, notes: &mut Notebook) {
+    fn judge_missing(
+        &self,
+        options: &PropertyOptions<'_>,
+        notes: &mut Notebook<'_>,
+    ) -> Result<(), Stopped> {
         let mut missing = Vec::new();
         let mut waiting = 0;
         for (value, fate) in &self.values {
+            notes.pace.step(fate.put.len() + 1)?;
             let mut sure: Vec<&Op<'_>> = fate.put.iter().copied().filter(|op| op.is_ok()).collect();
             sure.sort_by_key(|op| op.ret);
             // What came out is taken to be what was put in first: what is missing is then as late as can be, and may be
@@ -197,9 +208,10 @@ impl<'a> Queue<'a> {
             }
         }
         self.sum_up(&missing, waiting, notes);
+        Ok(())
     }
 
-    fn sum_up(&self, missing: &[(&Value, &Op<'_>)], waiting: u64, notes: &mut Notebook) {
+    fn sum_up(&self, missing: &[(&Value, &Op<'_>)], waiting: u64, notes: &mut Notebook<'_>) {
         notes.count("not-drained", waiting);
         let excuses = match self.unseen {
             Unseen::AnyNumber => u64::MAX,
@@ -224,7 +236,14 @@ impl<'a> Queue<'a> {
         }
     }
 
-    fn blame_lost(&self, value: &Value, op: &Op<'_>, excuses: u64, all: u64, notes: &mut Notebook) {
+    fn blame_lost(
+        &self,
+        value: &Value,
+        op: &Op<'_>,
+        excuses: u64,
+        all: u64,
+        notes: &mut Notebook<'_>,
+    ) {
         let event = self.last_drain.unwrap_or(op.ret).max(op.ret);
         let values = vec![value.clone()];
         let about = About { object: self.name, values, operations: vec![op.id] };
@@ -249,7 +268,7 @@ impl Fate<'_> {
         times_before: usize,
         begun: usize,
         name: Option<&str>,
-        notes: &mut Notebook,
+        notes: &mut Notebook<'_>,
     ) {
         let op = self.taken[times_before];
         let before = &self.taken[times_before - 1];

@@ -11,7 +11,7 @@ use crate::Value;
 use crate::history::History;
 
 use super::read::{self, Op};
-use super::report::{About, Notebook, PropertyReport, Rule, object, short, times, who};
+use super::report::{self, About, Notebook, PropertyReport, Rule, object, short, times, who};
 use super::{PropertyError, PropertyKind, PropertyOptions};
 
 const PROPERTY: PropertyKind = PropertyKind::UniqueIds;
@@ -19,33 +19,38 @@ const PROPERTY: PropertyKind = PropertyKind::UniqueIds;
 /// Checks that no id was handed out twice.
 pub fn check(
     history: &History,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
 ) -> Result<PropertyReport, PropertyError> {
-    let mut notes = Notebook::new(options);
-    let (mut attempted, mut acknowledged) = (0, 0);
-    for (name, ops) in read::by_object(history) {
-        let mut handed_out: BTreeMap<&Value, Vec<&Op<'_>>> = BTreeMap::new();
-        for op in &ops {
-            attempted += 1;
-            if let Some(id) = id_of(op)? {
-                acknowledged += 1;
-                handed_out.entry(id).or_default().push(op);
-            }
+    report::on(PROPERTY, history, options, |notes| {
+        for count in ["duplicated", "attempted", "acknowledged"] {
+            notes.count(count, 0);
         }
-        for (id, mut receivers) in handed_out {
-            if receivers.len() > 1 {
-                receivers.sort_by_key(|op| op.ret);
-                blame(name, id, &receivers, &mut notes);
+        let mut any = false;
+        for (name, ops) in read::by_object(history, notes)? {
+            notes.count("attempted", ops.len() as u64);
+            let mut handed_out: BTreeMap<&Value, Vec<&Op<'_>>> = BTreeMap::new();
+            for op in &ops {
+                notes.pace.step(op.size())?;
+                if let Some(id) = id_of(op)? {
+                    notes.count("acknowledged", 1);
+                    handed_out.entry(id).or_default().push(op);
+                }
             }
+            any |= !handed_out.is_empty();
+            for (id, mut receivers) in handed_out {
+                notes.pace.step(receivers.len())?;
+                if receivers.len() > 1 {
+                    receivers.sort_by_key(|op| op.ret);
+                    blame(name, id, &receivers, notes);
+                }
+            }
+            notes.judged();
         }
-    }
-    notes.count("duplicated", 0);
-    notes.count("attempted", attempted);
-    notes.count("acknowledged", acknowledged);
-    if acknowledged == 0 {
-        notes.doubt(|| "no id was handed out".to_owned());
-    }
-    Ok(notes.finish(PROPERTY, history))
+        if !any {
+            notes.doubt(|| "no id was handed out".to_owned());
+        }
+        Ok(())
+    })
 }
 
 /// The id that an operation answered.
@@ -58,7 +63,7 @@ fn id_of<'a>(op: &'a Op<'_>) -> Result<Option<&'a Value>, PropertyError> {
 }
 
 /// `receivers` are in the order of their completions.
-fn blame(name: Option<&str>, id: &Value, receivers: &[&Op<'_>], notes: &mut Notebook) {
+fn blame(name: Option<&str>, id: &Value, receivers: &[&Op<'_>], notes: &mut Notebook<'_>) {
     notes.count("duplicated", 1);
     let operations = receivers.iter().map(|op| op.id).collect();
     let about = About { object: name, values: vec![id.clone()], operations };

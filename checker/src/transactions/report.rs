@@ -7,6 +7,7 @@ use super::anomaly::Anomaly;
 use super::consistency::Consistency;
 use crate::check::Validity;
 use crate::history::OpId;
+use crate::stop;
 
 /// The verdict on a history of transactions, and all that it rests on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +46,13 @@ pub struct TransactionReport {
     pub weakest_ruled_out: Vec<Consistency>,
     /// Anomalies that were looked for in vain, but not everywhere, because it would have taken too long.
     pub not_searched_through: Vec<Anomaly>,
+}
+
+impl TransactionReport {
+    /// Says why the check was told to stop, if it was: only the caller knows.
+    pub fn name_the_stop(&mut self, cause: &str) {
+        stop::name(&mut self.reason, cause);
+    }
 }
 
 /// An anomaly and a few examples of it.

@@ -183,7 +183,7 @@ pub(crate) fn simulate<S: Store>(
 
 pub(crate) fn judge(
     kind: PropertyKind,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
     events: &[Event],
 ) -> PropertyReport {
     let history = History::from_events(events).expect("a history");
@@ -193,7 +193,7 @@ pub(crate) fn judge(
 /// Checks many histories of correct stores; at least so many percent must be valid, the rest unknown. Answers them.
 pub(crate) fn innocent<S: Store>(
     kind: PropertyKind,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
     make: impl Fn(&mut Random) -> S,
     valid_percent: u64,
 ) -> Vec<Vec<Event>> {
@@ -215,7 +215,7 @@ pub(crate) fn innocent<S: Store>(
 /// Plants a fault in every history that allows it, and demands that it is found.
 pub(crate) fn guilty(
     kind: PropertyKind,
-    options: &PropertyOptions,
+    options: &PropertyOptions<'_>,
     histories: &[Vec<Event>],
     rules: &[Rule],
     plant: impl Fn(&mut Vec<Event>, &mut Random) -> Option<()>,
@@ -247,7 +247,7 @@ pub(crate) fn call(events: &[Event], at: usize) -> usize {
     (0..at).rev().find(|before| events[*before].process == process).expect("an invocation")
 }
 
-pub(crate) fn plain() -> PropertyOptions {
+pub(crate) fn plain() -> PropertyOptions<'static> {
     PropertyOptions::default()
 }
 

@@ -6,6 +6,7 @@ use crate::Value;
 use crate::history::ProcessId;
 use crate::properties::read::Op;
 use crate::properties::report::{About, Notebook, Rule, many, short, who};
+use crate::stop::Stopped;
 
 use super::parse::{Deed, DeedKind, Polled, Slot};
 use super::places::Places;
@@ -46,10 +47,15 @@ pub(super) struct Order {
 
 impl Order {
     /// Judges each process' steps, and keeps where they went past something.
-    pub(super) fn judge(places: &Places<'_>, name: Option<&str>, notes: &mut Notebook) -> Self {
+    pub(super) fn judge(
+        places: &Places<'_>,
+        name: Option<&str>,
+        notes: &mut Notebook<'_>,
+    ) -> Result<Self, Stopped> {
         let mut order = Self::default();
         let mut clients: BTreeMap<ProcessId, Client<'_>> = BTreeMap::new();
         for deed in &places.deeds.all {
+            notes.pace.step(deed.size())?;
             let client = clients.entry(deed.op.process).or_default();
             match deed.kind {
                 DeedKind::Assign | DeedKind::Subscribe => {
@@ -66,7 +72,7 @@ impl Order {
         for gaps in order.gaps.values_mut() {
             merge(gaps);
         }
-        order
+        Ok(order)
     }
 
     /// Whether a process went past this offset without getting what is there.
@@ -81,7 +87,7 @@ impl Order {
         step: &Step<'_>,
         places: &Places<'_>,
         name: Option<&str>,
-        notes: &mut Notebook,
+        notes: &mut Notebook<'_>,
     ) {
         let (log, low, high) = (step.before.slot.log, step.before.offset, step.after.offset);
         let inside = step.before.op.id == step.after.op.id;
@@ -179,7 +185,7 @@ fn judge_precommitted(
     deed: &Deed<'_>,
     places: &Places<'_>,
     name: Option<&str>,
-    notes: &mut Notebook,
+    notes: &mut Notebook<'_>,
 ) {
     if deed.op.f != "txn" || deed.sent.is_empty() || deed.polled.is_empty() {
         return;

@@ -8,6 +8,8 @@ use super::PROPERTY;
 use crate::properties::PropertyError;
 use crate::properties::origin::Origin;
 use crate::properties::read::{self, End, Op};
+use crate::properties::report::Halt;
+use crate::stop::Pace;
 
 const SENDS_AND_POLLS: &str = "[[send k v] ...], [[poll] ...], or for txn both";
 const ANSWERED: &str = "[[send k [offset v]] ...], [[poll [[k [[offset v] ...]] ...]] ...]";
@@ -70,7 +72,7 @@ pub(super) struct Deeds<'a> {
 }
 
 impl<'a> Deeds<'a> {
-    pub(super) fn of(ops: &'a [Op<'a>]) -> Result<Self, PropertyError> {
+    pub(super) fn of(ops: &'a [Op<'a>], pace: &Pace<'_>) -> Result<Self, Halt> {
         let mut deeds = Self::default();
         for op in ops {
             let deed = match op.f {
@@ -78,8 +80,9 @@ impl<'a> Deeds<'a> {
                 "assign" => Self::choice(op, DeedKind::Assign)?,
                 "subscribe" => Self::choice(op, DeedKind::Subscribe)?,
                 "crash" | "debug-topic-partitions" => Deed::without(op, DeedKind::Other),
-                _ => return Err(op.unknown_function(PROPERTY)),
+                _ => return Err(op.unknown_function(PROPERTY).into()),
             };
+            pace.step(deed.size())?;
             deeds.all.push(deed);
         }
         Ok(deeds)
@@ -196,6 +199,11 @@ impl<'a> Deeds<'a> {
 impl<'a> Deed<'a> {
     fn without(op: &'a Op<'a>, kind: DeedKind) -> Self {
         Self { op, kind, sent: Vec::new(), polled: Vec::new() }
+    }
+
+    /// How much there is to look at in it, roughly.
+    pub(super) fn size(&self) -> usize {
+        1 + self.sent.len() + self.polled.len()
     }
 }
 

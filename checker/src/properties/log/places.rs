@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::properties::origin::Sighting;
 use crate::properties::read::Op;
 use crate::properties::report::{About, Notebook, Rule, many, object, short, who};
+use crate::stop::{Pace, Stopped};
 
 use super::order::Order;
 use super::parse::{DeedKind, Deeds, Slot};
@@ -36,7 +37,7 @@ pub(super) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn of(deeds: &'a Deeds<'a>) -> Self {
+    pub(super) fn of(deeds: &'a Deeds<'a>, pace: &Pace<'_>) -> Result<Self, Stopped> {
         let mut places = Self {
             deeds,
             known: vec![Vec::new(); deeds.logs.len()],
@@ -47,6 +48,7 @@ impl<'a> Places<'a> {
             crashed_polls: 0,
         };
         for deed in &deeds.all {
+            pace.step(deed.size())?;
             let polls = deed.kind == DeedKind::Work { polls: true };
             places.crashed_polls += u64::from(polls && deed.op.crashed());
             if !deed.op.is_ok() {
@@ -67,12 +69,13 @@ impl<'a> Places<'a> {
         places.said.sort_by_key(|place| (place.log, place.offset, place.message, place.op.ret));
         places.said.dedup_by_key(|place| (place.log, place.offset, place.message));
         for place in &places.said {
+            pace.step(1)?;
             let known = &mut places.known[place.log as usize];
             if known.last() != Some(&place.offset) {
                 known.push(place.offset);
             }
         }
-        places
+        Ok(places)
     }
 
     fn put(&mut self, slot: &Slot, op: &'a Op<'a>) {
@@ -108,9 +111,14 @@ impl<'a> Places<'a> {
     }
 
     /// What does not fit together whoever polls in which order.
-    pub(super) fn judge(&self, name: Option<&str>, notes: &mut Notebook) {
-        self.judge_origins(name, notes);
+    pub(super) fn judge(
+        &self,
+        name: Option<&str>,
+        notes: &mut Notebook<'_>,
+    ) -> Result<(), Stopped> {
+        self.judge_origins(name, notes)?;
         for pair in self.said.windows(2) {
+            notes.pace.step(1)?;
             if let [one, other] = pair
                 && (one.log, one.offset) == (other.log, other.offset)
             {
@@ -119,18 +127,22 @@ impl<'a> Places<'a> {
         }
         let mut by_message: BTreeMap<u32, Vec<&Place<'_>>> = BTreeMap::new();
         for place in &self.said {
+            notes.pace.step(1)?;
             by_message.entry(place.message).or_default().push(place);
         }
         for (message, places) in by_message {
+            notes.pace.step(places.len())?;
             // Sent twice, it may be there twice.
             if places.len() > 1 && self.deeds.messages[message as usize].origin.attempts < 2 {
                 self.blame_duplicate(&places, name, notes);
             }
         }
+        Ok(())
     }
 
-    fn judge_origins(&self, name: Option<&str>, notes: &mut Notebook) {
+    fn judge_origins(&self, name: Option<&str>, notes: &mut Notebook<'_>) -> Result<(), Stopped> {
         for (message, polled) in self.deeds.messages.iter().zip(&self.polled) {
+            notes.pace.step(1)?;
             let Some(by) = polled else { continue };
             notes.count("polled", 1);
             let Some(rule) = message.origin.flaw(by.ret) else { continue };
@@ -144,6 +156,7 @@ impl<'a> Places<'a> {
             };
             message.origin.blame(rule, &sighting, notes);
         }
+        Ok(())
     }
 
     fn about(&self, places: &[&Place<'_>], log: &'a str) -> About<'a> {
@@ -160,7 +173,7 @@ impl<'a> Places<'a> {
         one: &Place<'_>,
         other: &Place<'_>,
         name: Option<&str>,
-        notes: &mut Notebook,
+        notes: &mut Notebook<'_>,
     ) {
         let event = one.op.ret.max(other.op.ret);
         let log = &self.deeds.logs[one.log as usize];
@@ -177,7 +190,7 @@ impl<'a> Places<'a> {
         });
     }
 
-    fn blame_duplicate(&self, places: &[&Place<'_>], name: Option<&str>, notes: &mut Notebook) {
+    fn blame_duplicate(&self, places: &[&Place<'_>], name: Option<&str>, notes: &mut Notebook<'_>) {
         let mut places = places.to_vec();
         places.sort_by_key(|place| (place.op.ret, place.offset));
         let [one, other, ..] = places[..] else { return };
@@ -200,9 +213,15 @@ impl<'a> Places<'a> {
     }
 
     /// What was acknowledged and never polled.
-    pub(super) fn judge_unpolled(&self, order: &Order, name: Option<&str>, notes: &mut Notebook) {
+    pub(super) fn judge_unpolled(
+        &self,
+        order: &Order,
+        name: Option<&str>,
+        notes: &mut Notebook<'_>,
+    ) -> Result<(), Stopped> {
         let (mut unseen, mut unaccounted) = (0, 0);
         for (number, message) in self.deeds.messages.iter().enumerate() {
+            notes.pace.step(1)?;
             let (Some((send, offset)), None) = (self.acknowledged[number], self.polled[number])
             else {
                 continue;
@@ -239,9 +258,10 @@ impl<'a> Places<'a> {
             });
         }
         self.sum_up(unseen, unaccounted, notes);
+        Ok(())
     }
 
-    fn sum_up(&self, unseen: u64, unaccounted: u64, notes: &mut Notebook) {
+    fn sum_up(&self, unseen: u64, unaccounted: u64, notes: &mut Notebook<'_>) {
         notes.count("unseen", unseen);
         notes.count("unaccounted", unaccounted);
         if unaccounted > 0 {

@@ -440,9 +440,12 @@ fn nothing_seen_is_unknown_and_so_is_a_check_that_was_stopped() {
         let should_stop = || left.replace(left.get().saturating_sub(1)) == 0;
         let options =
             TransactionOptions { should_stop: &should_stop, ..TransactionOptions::default() };
-        let report = check(&history(&txns), &options).unwrap();
+        let mut report = check(&history(&txns), &options).unwrap();
+        report.name_the_stop("stopped by somebody");
         assert_ne!(report.validity, Validity::Valid);
-        assert!(asked > 0 || report.reason.is_some_and(|reason| reason.contains("stop")));
+        let was_stopped = report.reason.as_deref() == Some("stopped by somebody");
+        assert_eq!(report.validity == Validity::Unknown, was_stopped);
+        assert!(asked > 0 || was_stopped);
     }
 }
 

@@ -108,7 +108,7 @@ fn only_a_search_that_was_told_to_stop_is_told_with_the_cause() {
         report.name_the_stop("checking took longer than 60 s");
         report.reason.unwrap()
     };
-    let stopped = reason("the search was told to stop: 2 of 9 objects undecided");
+    let stopped = reason("the check was told to stop: 2 of 9 objects undecided");
     assert_eq!(stopped, "checking took longer than 60 s: 2 of 9 objects undecided");
     let full = "the memory budget of 2048 MiB is used up: 2 of 9 objects undecided";
     assert_eq!(reason(full), full, "however late it is by then");
