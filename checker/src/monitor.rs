@@ -63,6 +63,7 @@ use std::fmt;
 use crate::Value;
 use crate::check::{ModelKind, Validity};
 use crate::decide::Rule;
+use crate::frontier::online::Limits;
 use crate::history::{EventKind, EventRef, HistoryError, OpId, echoes};
 use crate::model::append_list::AppendList;
 use crate::model::cas_register::CasRegister;
@@ -88,8 +89,8 @@ use register::Register;
 use watch::{Alarm, Call, End, Halt, Watch};
 
 /// How the object starts, and what answers mean: as in [`crate::check::CheckOptions`].
-#[derive(Debug, Clone)]
-pub struct MonitorOptions {
+#[derive(Clone)]
+pub struct MonitorOptions<'a> {
     /// The initial value of (cas-)registers, where not nil.
     pub initial: Option<Value>,
     /// Whether a completed read of nil says nothing.
@@ -101,10 +102,12 @@ pub struct MonitorOptions {
     /// An update that completes with another value than it was invoked with is refused, as in Jepsen's formats, which
     /// repeat it. Otherwise what it was invoked with counts.
     pub updates_are_repeated: bool,
+    /// Asked now and then while one event takes long; true ends that, and its object is not decided any more.
+    pub should_stop: &'a (dyn Fn() -> bool + Sync),
 }
 
-impl Default for MonitorOptions {
-    /// Nil, what is answered is meant, failures are not observed, 256 MiB, and updates may complete with any value.
+impl Default for MonitorOptions<'_> {
+    /// Nil, what is answered is meant, failures are not observed, 256 MiB, updates may complete with any value, no end.
     fn default() -> Self {
         Self {
             initial: None,
@@ -112,38 +115,36 @@ impl Default for MonitorOptions {
             failed_cas_observed: false,
             memory_bytes_max: 256 << 20,
             updates_are_repeated: false,
+            should_stop: &|| false,
         }
     }
 }
 
 /// Watches one history.
-#[derive(Debug)]
-pub struct Monitor {
+pub struct Monitor<'a> {
     model: ModelKind,
-    options: MonitorOptions,
+    options: MonitorOptions<'a>,
     book: Book,
     names: Names,
     /// By number of the name; but transactions have one object, whatever they name.
-    objects: Vec<Object>,
+    objects: Vec<Object<'a>>,
     /// Events that are kept of all objects, in case another watch has to begin from the start.
     kept: usize,
     violation: Option<Violation>,
 }
 
 /// One object.
-#[derive(Debug)]
-struct Object {
-    state: State,
+struct Object<'a> {
+    state: State<'a>,
     /// Open operations that may still tell what they do.
     unsaid: u32,
 }
 
-#[derive(Debug)]
-enum State {
+enum State<'a> {
     /// By the machine of its data type, while that can; and what another one would have to be told.
-    Special(Box<dyn Watch>, Past),
+    Special(Box<dyn Watch + 'a>, Past),
     /// By the last resort.
-    Watched(Box<dyn Watch>),
+    Watched(Box<dyn Watch + 'a>),
     /// Not decided, for this reason.
     Undecided(&'static str),
     /// Impossible.
@@ -248,9 +249,9 @@ pub struct Conclusion {
     pub keys: u64,
 }
 
-impl Monitor {
+impl<'a> Monitor<'a> {
     /// Before the first event.
-    pub fn new(model: ModelKind, options: MonitorOptions) -> Self {
+    pub fn new(model: ModelKind, options: MonitorOptions<'a>) -> Self {
         Self {
             model,
             options,
@@ -454,7 +455,7 @@ impl Monitor {
         }
     }
 
-    fn set(&mut self, number: u32, state: State) {
+    fn set(&mut self, number: u32, state: State<'a>) {
         let before = std::mem::replace(&mut self.objects[number as usize].state, state);
         if let State::Special(_, past) = before {
             self.kept -= past.len();
@@ -495,17 +496,17 @@ impl Monitor {
         number
     }
 
-    fn new_state(&self) -> State {
+    fn new_state(&self) -> State<'a> {
         let unknown = self.options.nil_reads_unknown;
         let initial = self.options.initial.clone().unwrap_or_default();
-        let special: Box<dyn Watch> = match self.model {
+        let special: Box<dyn Watch + 'a> = match self.model {
             ModelKind::Register => Box::new(Register::new(&initial, false, unknown)),
             ModelKind::CasRegister if !self.options.failed_cas_observed => {
                 Box::new(Register::new(&initial, true, unknown))
             }
             ModelKind::AppendList => Box::new(Growing::list(unknown)),
             ModelKind::Set => Box::new(Growing::set(unknown)),
-            ModelKind::ElementSet => Box::new(Elements::new(self.options.memory_bytes_max)),
+            ModelKind::ElementSet => Box::new(Elements::new(self.limits())),
             _ => return self.general().map_or(State::Undecided(NOBODY), State::Watched),
         };
         // The last resort of some models is their first.
@@ -515,32 +516,37 @@ impl Monitor {
         }
     }
 
+    fn limits(&self) -> Limits<'a> {
+        let MonitorOptions { memory_bytes_max: bytes_max, should_stop, .. } = self.options;
+        Limits { bytes_max, should_stop }
+    }
+
     /// The last resort, where there is one beside the model's own watch.
-    fn general(&self) -> Option<Box<dyn Watch>> {
-        let (unknown, bytes) = (self.options.nil_reads_unknown, self.options.memory_bytes_max);
+    fn general(&self) -> Option<Box<dyn Watch + 'a>> {
+        let (unknown, limits) = (self.options.nil_reads_unknown, self.limits());
         let failures = self.options.failed_cas_observed;
         let initial = self.options.initial.clone().unwrap_or_default();
         Some(match self.model {
             ModelKind::Register => {
-                Box::new(Generic::new(plain_register::Register::new(&initial, unknown), bytes))
+                Box::new(Generic::new(plain_register::Register::new(&initial, unknown), limits))
             }
             ModelKind::CasRegister => {
-                Box::new(Generic::new(CasRegister::new(&initial, unknown, failures), bytes))
+                Box::new(Generic::new(CasRegister::new(&initial, unknown, failures), limits))
             }
-            ModelKind::KeyValue => Box::new(Generic::new(KeyValue::new(unknown), bytes)),
-            ModelKind::AppendList => Box::new(Generic::new(AppendList::new(unknown), bytes)),
-            ModelKind::Mutex => Box::new(Generic::new(Mutex, bytes)),
+            ModelKind::KeyValue => Box::new(Generic::new(KeyValue::new(unknown), limits)),
+            ModelKind::AppendList => Box::new(Generic::new(AppendList::new(unknown), limits)),
+            ModelKind::Mutex => Box::new(Generic::new(Mutex, limits)),
             ModelKind::MultiRegister => {
-                Box::new(Generic::new(MultiRegister::new(&initial, unknown), bytes))
+                Box::new(Generic::new(MultiRegister::new(&initial, unknown), limits))
             }
-            ModelKind::FifoQueue => Box::new(Generic::new(FifoQueue::new(), bytes)),
-            ModelKind::Stack => Box::new(Generic::new(Stack::new(), bytes)),
-            ModelKind::PriorityQueue => Box::new(Generic::new(PriorityQueue::new(), bytes)),
-            ModelKind::OwnedMutex => Box::new(Generic::new(OwnedMutex::new(), bytes)),
-            ModelKind::FencedMutex => Box::new(Generic::new(FencedMutex::new(), bytes)),
-            ModelKind::Counter => Box::new(Generic::new(Counter::new(&initial, unknown), bytes)),
+            ModelKind::FifoQueue => Box::new(Generic::new(FifoQueue::new(), limits)),
+            ModelKind::Stack => Box::new(Generic::new(Stack::new(), limits)),
+            ModelKind::PriorityQueue => Box::new(Generic::new(PriorityQueue::new(), limits)),
+            ModelKind::OwnedMutex => Box::new(Generic::new(OwnedMutex::new(), limits)),
+            ModelKind::FencedMutex => Box::new(Generic::new(FencedMutex::new(), limits)),
+            ModelKind::Counter => Box::new(Generic::new(Counter::new(&initial, unknown), limits)),
             ModelKind::VersionedRegister => {
-                Box::new(Generic::new(VersionedRegister::new(unknown), bytes))
+                Box::new(Generic::new(VersionedRegister::new(unknown), limits))
             }
             ModelKind::Set | ModelKind::ElementSet => return None,
         })
@@ -560,6 +566,15 @@ fn refuse_changed(event: &EventRef<'_>, at: u64, call: &Call) -> Result<(), Moni
         invoked: call.input.clone(),
         invocation: u64::from(call.at),
     })
+}
+
+impl fmt::Debug for Monitor<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Monitor")
+            .field("model", &self.model)
+            .field("conclusion", &self.conclusion())
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for Violation {

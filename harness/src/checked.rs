@@ -97,8 +97,6 @@ pub enum Trouble {
     Input(String),
     /// The checker failed.
     Internal(String),
-    /// Somebody stopped it.
-    Interrupted(String),
     /// A limit ended it before anything could be judged.
     Limit(String),
 }
@@ -107,10 +105,7 @@ impl Trouble {
     /// In words.
     pub fn text(&self) -> &str {
         match self {
-            Self::Input(text)
-            | Self::Internal(text)
-            | Self::Interrupted(text)
-            | Self::Limit(text) => text,
+            Self::Input(text) | Self::Internal(text) | Self::Limit(text) => text,
         }
     }
 }
@@ -151,6 +146,15 @@ impl Found {
             Self::Model(_, report) => report.reason.as_deref(),
             Self::Property(report) => report.reason.as_deref(),
             Self::Transactions(report) => report.reason.as_deref(),
+        }
+    }
+
+    /// Says why the check was told to stop, if it was.
+    pub fn name_the_stop(&mut self, cause: &str) {
+        match self {
+            Self::Model(_, report) => report.name_the_stop(cause),
+            Self::Property(report) => report.name_the_stop(cause),
+            Self::Transactions(report) => report.name_the_stop(cause),
         }
     }
 

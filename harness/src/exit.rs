@@ -5,7 +5,7 @@
 //! | 0 | valid: an order of the operations explains everything the clients saw |
 //! | 1 | invalid: there is no such order |
 //! | 2 | unknown: the budget ended the search, or the run says too little |
-//! | 130 | Ctrl-C stopped the run at once: a second one, or one before the load began; or `check --stream`; there is no verdict |
+//! | 130 | Ctrl-C stopped the run at once: a second one, or one before the load began; or `check`, which tells what it knew |
 //! | 254 | bad arguments or bad input |
 //! | 255 | the harness itself failed; never a verdict |
 //!
@@ -26,7 +26,7 @@ pub enum Exit {
     Invalid = 1,
     /// Nobody can tell.
     Unknown = 2,
-    /// Stopped at once by Ctrl-C: a second one, or one before the load began; or while a history streams by.
+    /// Stopped by Ctrl-C: a run at once, by a second one or one before the load began; or a check.
     Interrupted = 130,
     /// The arguments or the input cannot be used.
     Usage = 254,

@@ -297,6 +297,97 @@ mod transactions {
     }
 }
 
+mod limits {
+    use std::fmt::Write as _;
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Child;
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use super::*;
+
+    /// Compare-and-sets between five values, all open at once, and a read that none explains: no search ends soon.
+    fn hard() -> String {
+        let pairs = (0..5).flat_map(|from| (0..5).map(move |to| (from, to)));
+        let pairs: Vec<(u32, u32)> = pairs.filter(|(from, to)| from != to).collect();
+        let mut text = event(99, "write", "0", "0");
+        for kind in ["invoke", "ok"] {
+            for client in 0..60 {
+                let (from, to) = pairs[client % pairs.len()];
+                let line = format!(
+                    r#"{{"process":{client},"type":"{kind}","f":"cas","value":[{from},{to}]}}"#
+                );
+                text += &(line + "\n");
+            }
+        }
+        text + &event(98, "write", "8", "8") + &event(97, "read", "null", "1")
+    }
+
+    fn event(process: u32, f: &str, input: &str, answer: &str) -> String {
+        let mut text = String::new();
+        for (kind, value) in [("invoke", input), ("ok", answer)] {
+            writeln!(text, r#"{{"process":{process},"type":"{kind}","f":"{f}","value":{value}}}"#)
+                .unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn time_is_over_in_the_same_words_whatever_is_checked() {
+        let adds: String = (0..40_000).map(|_| event(0, "add", "1", "1")).collect();
+        let txn = |at: u32| format!(r#"[["append","x",{at}]]"#);
+        let txns: String = (0..40_000).map(|at| event(0, "txn", &txn(at), &txn(at))).collect();
+        let folder = Folder::new(&[("hard", &hard()), ("adds", &adds), ("txns", &txns)]);
+        for (flag, name, file) in [
+            ("-m", "cas-register", "hard"),
+            ("-p", "counter", "adds"),
+            ("-c", "serializable", "txns"),
+        ] {
+            let args = [flag, name, "--time-limit", "1ms", file];
+            let why = "stopped by --time-limit 0.001s";
+            let human = folder.check(&args);
+            assert_eq!(human.code, 2, "{human:?}");
+            assert!(human.stdout.contains(": unknown ("), "{human:?}");
+            assert!(human.stdout.contains(&format!("s) {why}")), "{human:?}");
+            let json = folder.check(&[&args[..], &["--format", "json"]].concat());
+            let object = json.object();
+            assert_eq!((json.code, &object["valid"]), (2, &"unknown".into()), "{object}");
+            for reason in [&object["reason"], &object["checks"][0]["report"]["reason"]] {
+                assert!(reason.as_str().unwrap().starts_with(why), "{object}");
+            }
+        }
+    }
+
+    /// A child that has begun to search, as it says.
+    fn searching(folder: &Folder, args: &[&str]) -> Child {
+        let mut command = folder.command(&[&["-m", "cas-register"], args].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut sign = String::new();
+        BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut sign).unwrap();
+        assert!(sign.starts_with("checking hard (63 operations): "), "{sign}");
+        child
+    }
+
+    #[test]
+    fn ctrl_c_ends_all_files_with_what_is_known() {
+        let folder = Folder::new(&[("hard", &hard()), ("stale", STALE)]);
+        for (args, says) in [
+            (&["hard", "stale"][..], "hard: unknown (63 operations, 0 crashed, "),
+            (&["--format", "json", "hard", "stale"], r#"{"file":"hard","valid":"unknown","#),
+        ] {
+            let mut child = searching(&folder, args);
+            let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+            kill_process(pid, Signal::INT).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(130), "{args:?}");
+            let mut stdout = String::new();
+            child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+            assert!(stdout.starts_with(says), "{stdout}");
+            assert!(stdout.contains("stopped by Ctrl-C: 1 of 1 objects undecided"), "{stdout}");
+            assert_eq!(stdout.lines().count(), 1, "the others are not looked at: {stdout}");
+        }
+    }
+}
+
 #[test]
 fn who_decided_is_told_where_it_is_asked() {
     let folder = Folder::new(&[("stale.jsonl", STALE), ("append.edn", APPEND)]);

@@ -328,7 +328,7 @@ mod limits {
         drop(stdin);
         assert_eq!(status.code(), Some(2));
         let stderr = rest(child.stderr.unwrap());
-        assert_eq!(stderr, "stdin: the time limit of 0.05 s is over after no event at all\n");
+        assert_eq!(stderr, "stdin: stopped by --time-limit 0.05s after no event at all\n");
     }
 
     #[test]
@@ -352,23 +352,91 @@ mod limits {
         assert_eq!(folder.stream(&["-m", "register", "many"]).code, 0);
     }
 
-    #[test]
-    fn ctrl_c_ends_it_and_says_how_far_it_came() {
+    /// The program reads the text from a pipe that stays open, and then there is Ctrl-C.
+    fn interrupted(model: &str, text: &str) -> Ended {
         let folder = Folder::new(&[]);
         let fifo = folder.path("fifo");
         let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
         assert!(made.success());
-        let mut command = folder.command(&["check", "--stream", "-m", "register", "fifo"]);
+        let mut command = folder.command(&["check", "--stream", "-m", model, "fifo"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Opens only once the other end is open, and by then it listens.
         let mut writer = fs::File::options().write(true).open(&fifo).unwrap();
-        writer.write_all(long(1000).as_bytes()).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         kill_process(pid, Signal::INT).unwrap();
         let ended = Ended::of(&child.wait_with_output().unwrap());
         drop(writer);
-        assert_eq!((ended.code, ended.stdout.as_str()), (130, ""), "{ended:?}");
-        assert!(ended.stderr.starts_with("fifo: stopped after "), "{ended:?}");
+        assert_eq!(ended.code, 130, "{ended:?}");
+        ended
+    }
+
+    #[test]
+    fn ctrl_c_ends_it_and_says_how_far_it_came() {
+        // More than a reader takes at once, so that it is known what it is about.
+        let ended = interrupted("register", &long(2000));
+        let told = ended.stdout + &ended.stderr;
+        assert!(told.starts_with("fifo: "), "{told}");
+        assert!(told.contains("stopped by Ctrl-C after "), "{told}");
+    }
+
+    #[test]
+    fn ctrl_c_is_heard_while_one_event_takes_long() {
+        let started = std::time::Instant::now();
+        let ended = interrupted("fifo-queue", &(long_queue(1000) + &crowd(16)));
+        assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+        let told = ended.stdout + &ended.stderr;
+        assert!(told.contains("stopped by Ctrl-C after "), "{told}");
+    }
+
+    /// Elements that go in and come out one by one.
+    fn long_queue(elements: usize) -> String {
+        let mut text = String::new();
+        for element in 0..elements {
+            for (f, value) in [("enqueue", element.to_string()), ("dequeue", "null".to_owned())] {
+                for (kind, value) in [("invoke", &value), ("ok", &element.to_string())] {
+                    writeln!(text, r#"{{"process":0,"type":"{kind}","f":"{f}","value":{value}}}"#)
+                        .unwrap();
+                }
+            }
+        }
+        text
+    }
+
+    /// Enqueued all at once, and then one comes out that was never there: one event takes very long.
+    fn crowd(elements: usize) -> String {
+        let mut text = String::new();
+        for kind in ["invoke", "ok"] {
+            for element in 1..=elements {
+                writeln!(
+                    text,
+                    r#"{{"process":{element},"type":"{kind}","f":"enqueue","value":{element}}}"#
+                )
+                .unwrap();
+            }
+        }
+        text + "{\"process\":0,\"type\":\"invoke\",\"f\":\"dequeue\"}\n\
+                {\"process\":0,\"type\":\"ok\",\"f\":\"dequeue\",\"value\":99}\n"
+    }
+
+    #[test]
+    fn time_is_over_even_while_one_event_takes_long() {
+        let folder = Folder::new(&[("crowd", &crowd(16))]);
+        let args = ["-m", "fifo-queue", "--time-limit", "200ms"];
+        let limited = folder.stream(&[&args[..], &["crowd"]].concat());
+        assert_eq!(limited.code, 2, "{limited:?}");
+        assert!(limited.stdout.starts_with("crowd: unknown ("), "{limited:?}");
+        let json = folder.stream(&[&args[..], &["--format", "json", "crowd"]].concat());
+        let object = json.objects().remove(0);
+        assert_eq!((json.code, &object["valid"]), (2, &"unknown".into()));
+        assert_eq!(object["streamed"]["whole"], false);
+        let events = object["streamed"]["events"].as_u64().unwrap();
+        let why =
+            format!("stopped by --time-limit 0.2s after {events} events, up to line {events}");
+        assert_eq!(object["reason"], why);
+        let before = why.split(" after").next().unwrap();
+        assert!(limited.stdout.contains(before), "the same words: {limited:?}");
+        assert!(object["seconds"].as_f64().unwrap() < 2.0, "{object}");
     }
 }
 

@@ -33,7 +33,7 @@
 //!
 //! With many operations of unknown outcome there can be very many ways in which things can stand. A watch that cannot keep
 //! pace is of no use, so what it may try is limited in proportion to what has completed; beyond that it ends
-//! undecided.
+//! undecided. So it does where the caller says to stop, who is asked as often.
 //!
 //! # Memory
 //!
@@ -66,8 +66,17 @@ const CREDIT_MAX: u32 = 20_000;
 /// How often more it may with each completion.
 const CREDIT_EACH: u32 = 4;
 
+/// What the watch of one object may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits<'a> {
+    /// Bytes that a frontier may hold, about.
+    pub(crate) bytes_max: usize,
+    /// Whether to stop.
+    pub(crate) should_stop: &'a (dyn Fn() -> bool + Sync),
+}
+
 /// Watches one object.
-pub(crate) struct Online<O> {
+pub(crate) struct Online<'a, O> {
     object: O,
     base: Frontier<Wide>,
     guess: Frontier<Wide>,
@@ -77,7 +86,7 @@ pub(crate) struct Online<O> {
     ops: FxHashMap<u32, Tracked>,
     /// Completions so far.
     completions: u64,
-    bytes_max: usize,
+    limits: Limits<'a>,
     /// How often it may still ask whether to go on.
     credit: Cell<u32>,
     #[cfg(test)]
@@ -132,9 +141,9 @@ pub(crate) enum Sabotage {
     CrashedIsVoid,
 }
 
-impl<O: Object> Online<O> {
-    /// Before the first event. A frontier that would pass so many bytes ends the watch.
-    pub(crate) fn new(object: O, bytes_max: usize) -> Self {
+impl<'a, O: Object> Online<'a, O> {
+    /// Before the first event. A frontier that would pass the limits ends the watch.
+    pub(crate) fn new(object: O, limits: Limits<'a>) -> Self {
         let fresh = || Frontier::new(object.initial(), Order::default(), Effort::FULL);
         let (mut base, guess) = (fresh(), fresh());
         base.forget_way(true);
@@ -145,7 +154,7 @@ impl<O: Object> Online<O> {
             events: VecDeque::new(),
             ops: FxHashMap::default(),
             completions: 0,
-            bytes_max,
+            limits,
             credit: Cell::new(CREDIT_MAX),
             #[cfg(test)]
             sabotage: None,
@@ -185,9 +194,9 @@ impl<O: Object> Online<O> {
         let mut tracked =
             Tracked { open, fate: Fate::Open, base_slot: NONE, guess_slot: NONE, since };
         if let Some(class) = open {
-            let budget = Budget::new(self.bytes_max);
+            let budget = Budget::new(self.limits.bytes_max);
             let mut account = budget.account();
-            let stop_test = || spend(&self.credit);
+            let stop_test = || self.limits.spend(&self.credit);
             let mut meter = Meter::new(&mut account, &stop_test);
             let (object, begun) = (&mut self.object, (op, class, u64::MAX));
             let slot = self.guess.begin(object, &Outlook::default(), &mut meter, begun);
@@ -243,7 +252,7 @@ impl<O: Object> Online<O> {
         tracked: Tracked,
         class: Option<ClassId>,
     ) -> Result<bool, Stop> {
-        let budget = Budget::new(self.bytes_max);
+        let budget = Budget::new(self.limits.bytes_max);
         let mut account = budget.account();
         let mut slot = tracked.guess_slot;
         if slot != NONE && class != tracked.open {
@@ -256,8 +265,8 @@ impl<O: Object> Online<O> {
             slot = NONE;
         }
         let Some(class) = class else { return Ok(true) };
-        let Self { object, guess, credit, .. } = self;
-        let stop_test = || spend(credit);
+        let Self { object, guess, limits, credit, .. } = self;
+        let stop_test = || limits.spend(credit);
         let mut meter = Meter::new(&mut account, &stop_test);
         if slot == NONE {
             #[cfg(test)]
@@ -273,11 +282,11 @@ impl<O: Object> Online<O> {
 
     /// The guess is made anew. False if nothing explains the events.
     fn guess_anew(&mut self, effort: Effort) -> Result<bool, Stop> {
-        let budget = Budget::new(self.bytes_max);
+        let budget = Budget::new(self.limits.bytes_max);
         let mut account = budget.account();
         let mut outlook = Outlook::default();
-        let Self { object, base, guess, events, ops, credit, .. } = self;
-        let stop_test = || spend(credit);
+        let Self { object, base, guess, events, ops, limits, credit, .. } = self;
+        let stop_test = || limits.spend(credit);
         let mut meter = Meter::new(&mut account, &stop_test);
         guess.copy_from(base, effort);
         for event in &*events {
@@ -309,11 +318,11 @@ impl<O: Object> Online<O> {
 
     /// The base goes on to the oldest invocation whose outcome is not known.
     fn advance(&mut self) -> Result<bool, Stop> {
-        let budget = Budget::new(self.bytes_max);
+        let budget = Budget::new(self.limits.bytes_max);
         let mut account = budget.account();
         let mut outlook = Outlook::default();
-        let Self { object, base, events, ops, credit, .. } = self;
-        let stop_test = || spend(credit);
+        let Self { object, base, events, ops, limits, credit, .. } = self;
+        let stop_test = || limits.spend(credit);
         let mut meter = Meter::new(&mut account, &stop_test);
         let mut moved = false;
         while let Some(event) = events.front().copied() {
@@ -362,11 +371,16 @@ impl<O: Object> Online<O> {
     }
 }
 
-/// Says to stop when there is no credit left.
-fn spend(credit: &Cell<u32>) -> Option<Stop> {
-    let left = credit.get().checked_sub(1);
-    credit.set(left.unwrap_or(0));
-    left.is_none().then_some(Stop::Effort)
+impl Limits<'_> {
+    /// Says to stop when the caller says so, or there is no credit left.
+    fn spend(&self, credit: &Cell<u32>) -> Option<Stop> {
+        if (self.should_stop)() {
+            return Some(Stop::Told);
+        }
+        let left = credit.get().checked_sub(1);
+        credit.set(left.unwrap_or(0));
+        left.is_none().then_some(Stop::Effort)
+    }
 }
 
 /// A set of any size is never full, but for memory.

@@ -390,7 +390,8 @@ enum Told {
 /// The completion (or the failure) at which a watch says that things are impossible. Operations in `failed` fail.
 fn watched(ops: &[Timed<Op>], failed: &[bool], sabotage: Option<online::Sabotage>) -> Option<u32> {
     let (object, key_ops) = object_and_ops(ops);
-    let mut watch = online::Online::new(object, 64 << 20);
+    let limits = online::Limits { bytes_max: 64 << 20, should_stop: &|| false };
+    let mut watch = online::Online::new(object, limits);
     if let Some(sabotage) = sabotage {
         watch = watch.with_sabotage(sabotage);
     }

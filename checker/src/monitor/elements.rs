@@ -8,24 +8,28 @@ use rustc_hash::FxHashMap;
 use super::generic::Generic;
 use super::watch::{Call, End, Halt, Watch};
 use crate::Value;
+use crate::frontier::online::Limits;
 use crate::model::element_set::ElementSet;
 
 /// Watches a set by element.
-#[derive(Debug)]
-pub(super) struct Elements {
-    bytes_max: usize,
-    watches: FxHashMap<Value, Generic<ElementSet>>,
+pub(super) struct Elements<'a> {
+    limits: Limits<'a>,
+    watches: FxHashMap<Value, Generic<'a, ElementSet>>,
     remembered: usize,
 }
 
-impl Elements {
-    pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, watches: FxHashMap::default(), remembered: 0 }
+impl<'a> Elements<'a> {
+    pub(super) fn new(limits: Limits<'a>) -> Self {
+        Self { limits, watches: FxHashMap::default(), remembered: 0 }
     }
 
-    fn with<T>(&mut self, element: &Value, tell: impl FnOnce(&mut Generic<ElementSet>) -> T) -> T {
+    fn with<T>(
+        &mut self,
+        element: &Value,
+        tell: impl FnOnce(&mut Generic<'a, ElementSet>) -> T,
+    ) -> T {
         let watch = self.watches.entry(element.clone());
-        let watch = watch.or_insert_with(|| Generic::new(ElementSet::new(), self.bytes_max));
+        let watch = watch.or_insert_with(|| Generic::new(ElementSet::new(), self.limits));
         let before = watch.remembered();
         let told = tell(watch);
         self.remembered = self.remembered + watch.remembered() - before;
@@ -33,7 +37,7 @@ impl Elements {
     }
 }
 
-impl Watch for Elements {
+impl Watch for Elements<'_> {
     fn invoke(&mut self, call: &Call) -> Result<u32, Halt> {
         self.with(&call.input, |watch| watch.invoke(call))
     }

@@ -1,23 +1,22 @@
 //! Any object, watched by the sweep that goes on while the history happens ([`crate::frontier::online`]).
 
-use std::fmt;
-
 use super::watch::{Alarm, Call, End, Halt, Watch};
 use crate::decide::Rule;
-use crate::frontier::online::Online;
+use crate::frontier::online::{Limits, Online};
 use crate::history::{Builder, EventKind, EventRef, OpId};
 use crate::model::{Meaning, Misfit, Object};
 use crate::search::Stop;
+use crate::stop::TOLD_TO_STOP;
 
 /// Watches one object of any kind.
-pub(super) struct Generic<O> {
-    online: Online<O>,
+pub(super) struct Generic<'a, O> {
+    online: Online<'a, O>,
 }
 
-impl<O: Object> Generic<O> {
-    /// Before the first event. It holds about so many bytes at most.
-    pub(super) fn new(object: O, bytes_max: usize) -> Self {
-        Self { online: Online::new(object, bytes_max) }
+impl<'a, O: Object> Generic<'a, O> {
+    /// Before the first event.
+    pub(super) fn new(object: O, limits: Limits<'a>) -> Self {
+        Self { online: Online::new(object, limits) }
     }
 
     /// One that may try less before anything completed.
@@ -45,7 +44,7 @@ impl<O: Object> Generic<O> {
     }
 }
 
-impl<O: Object + Send> Watch for Generic<O> {
+impl<O: Object + Send> Watch for Generic<'_, O> {
     fn invoke(&mut self, call: &Call) -> Result<u32, Halt> {
         let meaning = self.interpret(call, None).map_err(Halt::Misfit)?;
         self.online.invoke(call.op, meaning.open).map(|()| 0).map_err(out_of)
@@ -67,16 +66,10 @@ impl<O: Object + Send> Watch for Generic<O> {
     }
 }
 
-impl<O> fmt::Debug for Generic<O> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Generic").finish_non_exhaustive()
-    }
-}
-
 fn out_of(stop: Stop) -> Halt {
     Halt::Up(match stop {
         Stop::Memory => "the memory budget is used up",
         Stop::Effort => "too much would have to be tried to keep pace",
-        Stop::Superseded | Stop::Told => "the search was told to stop",
+        Stop::Superseded | Stop::Told => TOLD_TO_STOP,
     })
 }

@@ -140,7 +140,7 @@ impl Play {
     }
 }
 
-fn watch(events: &[Event]) -> (Monitor, Option<u64>) {
+fn watch(events: &[Event]) -> (Monitor<'_>, Option<u64>) {
     let options = MonitorOptions { initial: Some(Value::Int(0)), ..MonitorOptions::default() };
     let mut monitor = Monitor::new(ModelKind::CasRegister, options);
     let mut first = None;

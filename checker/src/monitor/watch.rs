@@ -1,7 +1,5 @@
 //! What watches one object: the events of its operations in, an alarm out.
 
-use std::fmt;
-
 use crate::Value;
 use crate::decide::Rule;
 use crate::history::{EventKind, ProcessId};
@@ -51,7 +49,7 @@ pub(super) struct Alarm {
 }
 
 /// Watches one object. After an `Err` it is of no further use.
-pub(super) trait Watch: fmt::Debug + Send {
+pub(super) trait Watch: Send {
     /// An operation begins. The answer is its mark.
     fn invoke(&mut self, call: &Call) -> Result<u32, Halt>;
 

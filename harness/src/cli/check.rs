@@ -9,7 +9,9 @@
 
 pub(super) mod ask;
 mod guess;
+mod interrupt;
 mod judge;
+mod limits;
 mod output;
 mod page;
 mod stream;
@@ -31,8 +33,8 @@ use crate::console::{result, say};
 use crate::exit::{self, Exit};
 use crate::visible::visible;
 use ask::PropertyAsk;
+use interrupt::Interrupt;
 use page::Page;
-use stream::Stream;
 
 /// Arguments of `rashomon check`.
 #[derive(Debug, clap::Args)]
@@ -146,10 +148,11 @@ impl From<EngineName> for Engine {
 
 /// Checks every file.
 pub fn main(args: &Args) -> Exit {
-    if args.stream {
-        return streamed(args);
+    if let Some(why) = stream::refuses(args).filter(|_| args.stream) {
+        tell(&format!("error: {why}"));
+        return Exit::Usage;
     }
-    if args.files.iter().any(|file| target::is_stdio(file) && !file.exists()) {
+    if !args.stream && args.files.iter().any(|file| target::is_stdio(file) && !file.exists()) {
         tell("error: \"-\" stands for stdin only with --stream");
         return Exit::Usage;
     }
@@ -160,41 +163,29 @@ pub fn main(args: &Args) -> Exit {
             return Exit::Usage;
         }
     };
-    let mut exits: Vec<Exit> = Vec::with_capacity(args.files.len());
-    for file in &args.files {
-        let checked = judge::file(args, file);
-        exits.push(tell_about(args, &checked));
-        if let Some(page) = &mut page {
-            page.add(checked);
-        }
-    }
-    if let Some(page) = page {
-        exits.push(page.write());
-    }
-    exit::worst(exits)
-}
-
-/// Checks every file while it is read.
-fn streamed(args: &Args) -> Exit {
-    if let Some(why) = Stream::refuses(args) {
-        tell(&format!("error: {why}"));
-        return Exit::Usage;
-    }
-    let stream = match Stream::new() {
-        Ok(stream) => stream,
-        Err(trouble) => {
-            tell(&format!("error: {}", trouble.text()));
+    let interrupt = match Interrupt::listen() {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            tell(&format!("error: cannot listen to signals: {error}"));
             return Exit::Internal;
         }
     };
     let mut exits: Vec<Exit> = Vec::with_capacity(args.files.len());
     for file in &args.files {
-        exits.push(tell_about(args, &stream.file(args, file)));
-        if stream.is_interrupted() {
+        let check = if args.stream { stream::file } else { judge::file };
+        let checked = check(args, file, &interrupt);
+        exits.push(tell_about(args, &checked));
+        if let Some(page) = &mut page {
+            page.add(checked);
+        }
+        if interrupt.is_heard() {
             // Ctrl-C is for all of them.
             exits.push(Exit::Interrupted);
             break;
         }
+    }
+    if let Some(page) = page {
+        exits.push(page.write());
     }
     exit::worst(exits)
 }
@@ -215,10 +206,6 @@ fn tell_about(args: &Args, file: &CheckedFile) -> Exit {
             Trouble::Internal(text) => {
                 tell(&format!("error: {}: internal error: {text}", file.name));
                 Exit::Internal
-            }
-            Trouble::Interrupted(text) => {
-                tell(&format!("{}: {text}", file.name));
-                Exit::Interrupted
             }
             Trouble::Limit(text) => {
                 tell(&format!("{}: {text}", file.name));

@@ -1,5 +1,7 @@
 //! Where a monitor gives up: it says so, and never takes what it does not know for a violation.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::Value;
 use crate::check::{ModelKind, Validity};
 use crate::history::{EventKind, EventRef, ProcessId};
@@ -8,11 +10,16 @@ use crate::monitor::generic::Generic;
 use crate::monitor::{Monitor, MonitorOptions, Object, State, Violation};
 
 /// A monitor, with events told in few words.
-struct Told(Monitor);
+struct Told<'a>(Monitor<'a>);
 
-impl Told {
+impl<'a> Told<'a> {
     fn new(model: ModelKind, memory_bytes_max: usize) -> Self {
         Self(Monitor::new(model, MonitorOptions { memory_bytes_max, ..MonitorOptions::default() }))
+    }
+
+    fn queue(should_stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        let options = MonitorOptions { should_stop, ..MonitorOptions::default() };
+        Self(Monitor::new(ModelKind::FifoQueue, options))
     }
 
     fn register() -> Self {
@@ -45,7 +52,7 @@ impl Told {
 }
 
 /// Enqueued all at once: they may stand in the queue in any order.
-fn crowd(told: &mut Told, elements: u64) {
+fn crowd(told: &mut Told<'_>, elements: u64) {
     for element in 0..elements {
         let value = Value::Int(element.cast_signed());
         told.event(element + 1, EventKind::Invoke, ("enqueue", "q", value));
@@ -66,7 +73,7 @@ fn a_search_without_end_is_given_up_and_the_other_objects_are_judged() {
     ] {
         let mut told = Told::new(ModelKind::FifoQueue, memory);
         // The first object, which would otherwise try for seconds.
-        let watch = Generic::new(FifoQueue::new(), memory).with_credit(100);
+        let watch = Generic::new(FifoQueue::new(), told.0.limits()).with_credit(100);
         told.0.objects.push(Object { state: State::Watched(Box::new(watch)), unsaid: 0 });
         crowd(&mut told, 11);
         told.event(0, EventKind::Invoke, ("dequeue", "q", Value::Nil));
@@ -81,6 +88,44 @@ fn a_search_without_end_is_given_up_and_the_other_objects_are_judged() {
         let seen = told.event(0, EventKind::Ok, ("dequeue", "p", Value::Int(1))).unwrap();
         assert_eq!(seen.key.as_deref(), Some("p"));
         assert_eq!(told.0.conclusion().validity, Validity::Invalid);
+    }
+}
+
+/// Told to stop at any moment, it says nothing that is not so, and goes on with other objects.
+#[test]
+fn a_stop_is_heard_while_one_event_is_judged() {
+    for taken in [5, 99] {
+        let asked = AtomicU64::new(0);
+        let judge = |patience: u64| {
+            asked.store(0, Ordering::Relaxed);
+            let should_stop = || asked.fetch_add(1, Ordering::Relaxed) >= patience;
+            let mut told = Told::queue(&should_stop);
+            crowd(&mut told, 7);
+            told.event(0, EventKind::Invoke, ("dequeue", "q", Value::Nil));
+            let seen = told.event(0, EventKind::Ok, ("dequeue", "q", Value::Int(taken)));
+            let conclusion = told.0.conclusion();
+            told.event(0, EventKind::Invoke, ("dequeue", "p", Value::Nil));
+            let other = told.event(0, EventKind::Ok, ("dequeue", "p", Value::Int(1)));
+            assert_eq!(other.and_then(|seen| seen.key).as_deref(), Some("p"));
+            (seen.is_some(), conclusion)
+        };
+        let whole = judge(u64::MAX);
+        let validity = if taken == 5 { Validity::Valid } else { Validity::Invalid };
+        assert_eq!((whole.0, whole.1.validity), (taken == 99, validity));
+        let all = asked.load(Ordering::Relaxed);
+        assert!(all > 20, "{taken}: asked {all} times");
+        for patience in (0..all).step_by(1 + all as usize / 30) {
+            let (seen, conclusion) = judge(patience);
+            assert_eq!((seen, conclusion.validity), (false, Validity::Unknown));
+            let why = "key q is not decided while it is used: the check was told to stop";
+            assert_eq!(conclusion.reason.as_deref(), Some(why));
+            assert_eq!(
+                asked.load(Ordering::Relaxed),
+                patience + 1,
+                "what is given up is left alone"
+            );
+        }
+        assert_eq!(judge(all), whole);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fs::Metadata;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use rashomon_checker::Value;
 use rashomon_checker::check::{CheckOptions, ModelKind, check};
@@ -13,6 +12,8 @@ use rashomon_checker::transactions::{self, Consistency, TransactionOptions};
 
 use super::ask::PropertyAsk;
 use super::guess::{self, Clues, Guess};
+use super::interrupt::Interrupt;
+use super::limits::Limits;
 use super::{Args, NilReads, history_in, tell, watch};
 use crate::checked::{Asked, Checked, CheckedFile, Found, Trouble};
 use crate::cli::memory;
@@ -25,9 +26,9 @@ pub(super) const NOTHING: &str = "the file holds no operations";
 const BYTES_PER_BYTE: u64 = 3;
 
 /// Reads a file and makes all checks that were asked for.
-pub(super) fn file(args: &Args, file: &Path) -> CheckedFile {
+pub(super) fn file(args: &Args, file: &Path, interrupt: &Interrupt) -> CheckedFile {
     let mut checked = CheckedFile::unread(file.display().to_string());
-    match Reading::new(args, file) {
+    match Reading::new(args, file, interrupt) {
         Ok(reading) => {
             checked.format = Some(reading.loaded.format);
             checked.operations = reading.history.len();
@@ -76,6 +77,7 @@ fn asks<'a>(args: &'a Args, reading: &Reading<'_>) -> Result<Vec<Ask<'a>>, Troub
 /// A history that was read.
 struct Reading<'a> {
     args: &'a Args,
+    interrupt: &'a Interrupt,
     file: &'a Path,
     path: PathBuf,
     loaded: LoadedHistory,
@@ -83,13 +85,13 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(args: &'a Args, file: &'a Path) -> Result<Self, Trouble> {
+    fn new(args: &'a Args, file: &'a Path, interrupt: &'a Interrupt) -> Result<Self, Trouble> {
         let path = history_in(file);
         let bad = |error: CodecError| Trouble::Input(error.to_string());
         let loaded = load(args, &path).map_err(bad)?;
         refuse_unsplit(args, &path, &loaded)?;
         let history = loaded.history(&path).map_err(bad)?;
-        Ok(Self { args, file, path, loaded, history })
+        Ok(Self { args, interrupt, file, path, loaded, history })
     }
 
     /// Makes one check. Whatever goes wrong in it is about this check alone.
@@ -99,51 +101,55 @@ impl<'a> Reading<'a> {
             Ask::Property(property) => Asked::Property(property.kind),
             Ask::Transactions(consistency) => Asked::Transactions(*consistency),
         };
-        let started = Instant::now();
         let (operations, limit) = (self.history.len(), self.args.time());
+        let limits = Limits::new(self.interrupt, Some(limit));
         let outcome = watch::while_working(self.file, operations, limit, || {
             catch_unwind(AssertUnwindSafe(|| match ask {
-                Ask::Model(model) => self.model(*model, started),
-                Ask::Property(property) => self.property(property),
-                Ask::Transactions(consistency) => self.transactions(*consistency, started),
+                Ask::Model(model) => self.model(*model, &limits),
+                Ask::Property(property) => self.property(property, &limits),
+                Ask::Transactions(consistency) => self.transactions(*consistency, &limits),
             }))
         });
-        let seconds = started.elapsed().as_secs_f64();
+        let seconds = limits.elapsed().as_secs_f64();
         let panicked = || Err(Trouble::Internal("the checker panicked".to_owned()));
         let mut outcome = outcome.unwrap_or_else(|_| panicked());
-        if let Ok(found) = &mut outcome
-            && self.loaded.holds_nothing()
-        {
-            found.make_unknown(NOTHING);
+        if let Ok(found) = &mut outcome {
+            if let Some(cause) = limits.cause() {
+                found.name_the_stop(&cause);
+            }
+            if self.loaded.holds_nothing() {
+                found.make_unknown(NOTHING);
+            }
         }
         Checked { asked, seconds, outcome }
     }
 
-    fn model(&self, model: ModelKind, started: Instant) -> Result<Found, Trouble> {
+    fn model(&self, model: ModelKind, limits: &Limits<'_>) -> Result<Found, Trouble> {
         let args = self.args;
         let initial = self.initial();
         let options = CheckOptions {
             memory_bytes_max: usize::try_from(args.memory_limit.0).unwrap_or(usize::MAX),
-            should_stop: &|| started.elapsed() >= args.time(),
+            should_stop: &|| limits.are_reached(),
             threads: args.threads.map_or_else(threads_available, usize::from),
             initial: Some(initial.clone()),
             failed_cas_observed: self.loaded.failed_cas_observed,
             engine: args.engine.into(),
             ..CheckOptions::default()
         };
-        let mut report =
+        let report =
             check(&self.history, model, &options).map_err(|error| match error.event() {
                 Some(event) => self.misfit(event, &error),
                 None => Trouble::Internal(error.to_string()),
             })?;
-        if (options.should_stop)() {
-            report.name_the_stop(&self.time_is_over());
-        }
         Ok(Found::Model(initial, report))
     }
 
-    fn property(&self, ask: &PropertyAsk) -> Result<Found, Trouble> {
-        let options = PropertyOptions { initial: Some(self.initial()), ..ask.options.clone() };
+    fn property(&self, ask: &PropertyAsk, limits: &Limits<'_>) -> Result<Found, Trouble> {
+        let options = PropertyOptions {
+            initial: Some(self.initial()),
+            should_stop: &|| limits.are_reached(),
+            ..ask.options.clone()
+        };
         let report = properties::check(ask.kind, &self.history, &options);
         report.map(Found::Property).map_err(|error| match error.event() {
             Some(event) => self.misfit(event, &error),
@@ -153,14 +159,18 @@ impl<'a> Reading<'a> {
 
     /// Registers of transactions called `r` and `w` are Elle's, with Elle's conventions: nil at first, and a read of nil
     /// saw that. Those called `read` and `write` are Knossos', with the conventions of the format.
-    fn transactions(&self, consistency: Consistency, started: Instant) -> Result<Found, Trouble> {
+    fn transactions(
+        &self,
+        consistency: Consistency,
+        limits: &Limits<'_>,
+    ) -> Result<Found, Trouble> {
         let args = self.args;
         let knossos = guess::has_long_names(&self.loaded);
         let by_convention = if knossos { self.loaded.initial.clone() } else { Value::Nil };
         let options = TransactionOptions {
             consistency,
             initial: args.initial.clone().unwrap_or(by_convention),
-            should_stop: &|| started.elapsed() >= args.time(),
+            should_stop: &|| limits.are_reached(),
             ..TransactionOptions::default()
         };
         let keeps_format = knossos || args.nil_reads.is_some() || !self.loaded.nil_reads_unknown;
@@ -173,20 +183,12 @@ impl<'a> Reading<'a> {
                 loaded.history(&self.path).map_err(|error| Trouble::Input(error.to_string()))?;
             transactions::check(&history, &options)
         };
-        let mut report = report.map_err(|error| self.misfit(error.event(), &error))?;
-        if let Some(reason) = &mut report.reason {
-            *reason = reason.replace("the check was told to stop", &self.time_is_over());
-        }
-        Ok(Found::Transactions(report))
+        report.map(Found::Transactions).map_err(|error| self.misfit(error.event(), &error))
     }
 
     /// What registers start with: as told, or by the format's convention.
     fn initial(&self) -> Value {
         self.args.initial.clone().unwrap_or_else(|| self.loaded.initial.clone())
-    }
-
-    fn time_is_over(&self) -> String {
-        format!("the time limit of {} s is over", self.args.time().as_secs_f64())
     }
 
     /// The event at this position does not fit what was asked for.

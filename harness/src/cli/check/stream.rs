@@ -13,96 +13,72 @@
 //! | the model, if nobody tells it | from all functions | from those of the first events ([`PEEK_EVENTS`]) |
 
 mod batch;
-mod interrupt;
 mod pass;
 mod reader;
 mod sign;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use rashomon_checker::Value;
 use rashomon_checker::check::{CheckReport, EngineUse, ModelKind, Validity};
 use rashomon_checker::monitor::{Conclusion, Monitor};
 
+use super::interrupt::Interrupt;
 use super::judge::NOTHING;
+use super::limits::Limits;
 use super::{Args, EngineName, history_in, tell};
 use crate::checked::{Asked, Checked, CheckedFile, Found, Streamed, Trouble};
 use crate::cli::target;
-use interrupt::Interrupt;
 use pass::{Pass, Stop};
 use reader::{Reader, Task};
 
 /// Events that are looked at to tell the model, before the first is judged.
 const PEEK_EVENTS: usize = 1 << 16;
 
-/// Checks files in their order.
-pub(super) struct Stream {
-    interrupt: Interrupt,
+/// Says what cannot be combined with it, if anything is.
+pub(super) fn refuses(args: &Args) -> Option<&'static str> {
+    let stdins = args.files.iter().filter(|file| target::is_stdio(file)).count();
+    [
+        (args.report.is_some(), "--stream keeps nothing that could be drawn: leave --report out"),
+        (args.engine != EngineName::Auto, "--stream has an engine of its own: leave --engine out"),
+        (!args.properties.is_empty(), "--stream knows models only: leave --property out"),
+        (args.consistency.is_some(), "--stream knows models only: leave --consistency out"),
+        (args.threads.is_some(), "--stream judges in one thread: leave --threads out"),
+        (stdins > 1, "\"-\" can be given once: stdin has one history"),
+    ]
+    .into_iter()
+    .find_map(|(is_so, why)| is_so.then_some(why))
 }
 
-impl Stream {
-    /// Says what cannot be combined with it, if anything is.
-    pub(super) fn refuses(args: &Args) -> Option<&'static str> {
-        let stdins = args.files.iter().filter(|file| target::is_stdio(file)).count();
-        [
-            (
-                args.report.is_some(),
-                "--stream keeps nothing that could be drawn: leave --report out",
-            ),
-            (
-                args.engine != EngineName::Auto,
-                "--stream has an engine of its own: leave --engine out",
-            ),
-            (!args.properties.is_empty(), "--stream knows models only: leave --property out"),
-            (args.consistency.is_some(), "--stream knows models only: leave --consistency out"),
-            (args.threads.is_some(), "--stream judges in one thread: leave --threads out"),
-            (stdins > 1, "\"-\" can be given once: stdin has one history"),
-        ]
-        .into_iter()
-        .find_map(|(is_so, why)| is_so.then_some(why))
-    }
-
-    /// Listens to Ctrl-C from now on.
-    pub(super) fn new() -> Result<Self, Trouble> {
-        let internal = |error| Trouble::Internal(format!("cannot listen to signals: {error}"));
-        Ok(Self { interrupt: Interrupt::listen().map_err(internal)? })
-    }
-
-    /// Whether somebody wants it to stop.
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.interrupt.is_heard()
-    }
-
-    /// Reads a file and judges it.
-    pub(super) fn file(&self, args: &Args, file: &Path) -> CheckedFile {
-        let started = Instant::now();
-        let is_stdin = target::is_stdio(file);
-        let name = if is_stdin { PathBuf::from("stdin") } else { history_in(file) };
-        let task = Task {
-            input: file.to_owned(),
-            name: name.clone(),
-            format: args.input_format,
-            independent: args.independent,
-        };
-        let shown = if is_stdin { name.as_path() } else { file };
-        let mut checked = CheckedFile::unread(shown.display().to_string());
-        let reader = match Reader::start(task) {
-            Ok(reader) => reader,
-            Err(error) => {
-                let text = format!("no thread to read with: {error}");
-                checked.trouble = Some(Trouble::Internal(text));
-                return checked;
-            }
-        };
-        let mut pass = Pass::new(args, name, &reader, &self.interrupt, started);
-        let end = pass.run();
-        pass.finish(end, &mut checked);
-        if checked.validity() == Validity::Invalid {
-            tell(&explained_by(&checked.name, is_stdin));
+/// Reads a file and judges it.
+pub(super) fn file(args: &Args, file: &Path, interrupt: &Interrupt) -> CheckedFile {
+    let limits = Limits::new(interrupt, args.time_limit);
+    let should_stop = || limits.are_reached();
+    let is_stdin = target::is_stdio(file);
+    let name = if is_stdin { PathBuf::from("stdin") } else { history_in(file) };
+    let task = Task {
+        input: file.to_owned(),
+        name: name.clone(),
+        format: args.input_format,
+        independent: args.independent,
+    };
+    let shown = if is_stdin { name.as_path() } else { file };
+    let mut checked = CheckedFile::unread(shown.display().to_string());
+    let reader = match Reader::start(task) {
+        Ok(reader) => reader,
+        Err(error) => {
+            let text = format!("no thread to read with: {error}");
+            checked.trouble = Some(Trouble::Internal(text));
+            return checked;
         }
-        checked
+    };
+    let mut pass = Pass::new(args, name, &reader, &limits, &should_stop);
+    let end = pass.run();
+    pass.finish(end, &mut checked);
+    if checked.validity() == Validity::Invalid {
+        tell(&explained_by(&checked.name, is_stdin));
     }
+    checked
 }
 
 fn explained_by(name: &str, is_stdin: bool) -> String {
@@ -118,7 +94,7 @@ fn explained_by(name: &str, is_stdin: bool) -> String {
 struct Ended<'a> {
     model: ModelKind,
     initial: &'a Value,
-    monitor: &'a Monitor,
+    monitor: &'a Monitor<'a>,
     end: Result<(), Stop>,
     /// Whether there was anything to read.
     nothing: bool,
@@ -196,9 +172,6 @@ fn so_far(trouble: Trouble, conclusion: &Conclusion) -> Trouble {
         Trouble::Input(text) => {
             Trouble::Input(format!("{text} (no violation in the {events} events before)"))
         }
-        Trouble::Interrupted(_) => Trouble::Interrupted(format!(
-            "stopped after {events} events, with no violation in them"
-        )),
         other => other,
     }
 }

@@ -1,7 +1,7 @@
 //! One history, from the reader to the monitor.
 //!
 //! What the history is about must be known before its first event can be judged, so the first batches are held until it
-//! is. Time, memory and Ctrl-C are looked at between batches, and within them every few events.
+//! is. Memory is looked at between batches; time and Ctrl-C every few events, and by the monitor while one event takes long.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -9,17 +9,17 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use rashomon_checker::Value;
-use rashomon_checker::check::ModelKind;
+use rashomon_checker::check::{ModelKind, Validity};
 use rashomon_checker::history::{EventKind, ProcessId};
 use rashomon_checker::monitor::{Monitor, MonitorError, MonitorOptions, Violation};
 
 use super::batch::Batch;
-use super::interrupt::Interrupt;
 use super::reader::{Message, Reader};
 use super::sign::Sign;
 use super::{Ended, PEEK_EVENTS};
 use crate::checked::{CheckedFile, StreamedViolation, Trouble};
 use crate::cli::check::guess::{self, Clues, Guess};
+use crate::cli::check::limits::Limits;
 use crate::cli::check::{Args, NilReads, judge};
 use crate::cli::memory;
 use crate::codec::{CodecError, InputFormat, PairsSoFar, StreamSummary};
@@ -28,10 +28,13 @@ use crate::codec::{CodecError, InputFormat, PairsSoFar, StreamSummary};
 const PEEK_BYTES: usize = 32 << 20;
 
 /// Between two looks at the clock while nothing comes.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Events between two looks at the clock while they do.
-const LOOK_EVERY: usize = 256;
+/// Events between two looks at the clock while they do: few, as each may take a while.
+const LOOK_EVERY: usize = 32;
+
+/// After a limit is reached: time for what was read and is held, which may hold a violation.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// Batches between two looks at the memory.
 const WEIGH_EVERY: u64 = 16;
@@ -55,17 +58,17 @@ pub(super) struct Pass<'a> {
     /// For errors.
     path: PathBuf,
     reader: &'a Reader,
-    interrupt: &'a Interrupt,
-    started: Instant,
+    limits: &'a Limits<'a>,
+    should_stop: &'a (dyn Fn() -> bool + Sync),
     sign: Sign,
     /// Bytes that the process held before.
     held_before: u64,
     batches: u64,
-    /// Something ended it; what is held may still be judged.
-    is_over: bool,
+    /// When something ended it; what is held may still be judged.
+    over_since: Option<Instant>,
     format: Option<InputFormat>,
     waiting: Waiting,
-    subject: Option<Subject>,
+    subject: Option<Subject<'a>>,
     pairs: PairsSoFar,
     /// Events judged, and the line of the last.
     events: u64,
@@ -83,12 +86,12 @@ struct Waiting {
 }
 
 /// What the history is about.
-struct Subject {
+struct Subject<'a> {
     model: ModelKind,
     /// Whether nobody told the model.
     guessed: bool,
     initial: Value,
-    monitor: Monitor,
+    monitor: Monitor<'a>,
 }
 
 impl<'a> Pass<'a> {
@@ -96,19 +99,19 @@ impl<'a> Pass<'a> {
         args: &'a Args,
         path: PathBuf,
         reader: &'a Reader,
-        interrupt: &'a Interrupt,
-        started: Instant,
+        limits: &'a Limits<'a>,
+        should_stop: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
         Self {
             args,
             reader,
-            interrupt,
-            started,
-            sign: Sign::new(&path, started),
+            limits,
+            should_stop,
+            sign: Sign::new(&path),
             path,
             held_before: memory::held().unwrap_or(0),
             batches: 0,
-            is_over: false,
+            over_since: None,
             format: None,
             waiting: Waiting::default(),
             subject: None,
@@ -126,7 +129,7 @@ impl<'a> Pass<'a> {
             return end;
         }
         // What was read is judged all the same: a violation never hides behind what follows it.
-        self.is_over = true;
+        self.over_since = Some(Instant::now());
         match self.begin() {
             Err(Stop::Violated(violation)) => Err(Stop::Violated(violation)),
             Ok(()) | Err(_) => end,
@@ -141,7 +144,8 @@ impl<'a> Pass<'a> {
                 Message::End(Ok(summary)) => {
                     self.summary = Some(summary);
                     self.begin()?;
-                    return self.refuse_pairs();
+                    self.refuse_pairs()?;
+                    return if self.is_undecided() { self.look() } else { Ok(()) };
                 }
                 Message::End(Err(error)) => {
                     return Err(Stop::Trouble(Trouble::Input(error.to_string())));
@@ -158,13 +162,9 @@ impl<'a> Pass<'a> {
         let nothing =
             summary.as_ref().is_some_and(|read| read.events == 0 && read.passed_over == 0);
         checked.warnings = summary.map(|summary| summary.warnings).unwrap_or_default();
-        let seconds = self.started.elapsed().as_secs_f64();
+        let seconds = self.limits.elapsed().as_secs_f64();
         let end = end.map_err(|stop| match stop {
             Stop::Limit(why) => Stop::Limit(format!("{why} after {}", self.so_far())),
-            Stop::Trouble(Trouble::Interrupted(_)) => {
-                let text = format!("stopped after {}", self.so_far());
-                Stop::Trouble(Trouble::Interrupted(text))
-            }
             stop => stop,
         });
         match (&self.subject, end) {
@@ -184,7 +184,7 @@ impl<'a> Pass<'a> {
     fn next(&mut self) -> Result<Message, Stop> {
         loop {
             self.look()?;
-            self.sign.look(self.events, self.reader.percent());
+            self.sign.look(self.limits.elapsed(), self.events, self.reader.percent());
             match self.reader.next(PATIENCE) {
                 Ok(message) => return Ok(message),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -198,18 +198,16 @@ impl<'a> Pass<'a> {
 
     /// Whether it may go on.
     fn look(&self) -> Result<(), Stop> {
-        if self.is_over {
+        if self.over_since.is_some_and(|since| since.elapsed() < GRACE) {
             return Ok(());
         }
-        if self.interrupt.is_heard() {
-            return Err(Stop::Trouble(Trouble::Interrupted(String::new())));
-        }
-        match self.args.time_limit {
-            Some(limit) if self.started.elapsed() >= limit => {
-                Err(Stop::Limit(format!("the time limit of {} s is over", limit.as_secs_f64())))
-            }
-            Some(_) | None => Ok(()),
-        }
+        self.limits.cause().map_or(Ok(()), |cause| Err(Stop::Limit(cause)))
+    }
+
+    /// Whether the monitor gave something up: perhaps as it was told to stop.
+    fn is_undecided(&self) -> bool {
+        let conclusion = self.subject.as_ref().map(|subject| subject.monitor.conclusion());
+        conclusion.is_some_and(|conclusion| conclusion.validity == Validity::Unknown)
     }
 
     /// What this process holds now must not be much more than it was before.
@@ -263,7 +261,7 @@ impl<'a> Pass<'a> {
             .try_for_each(|batch| self.judge(batch))
     }
 
-    fn subject(&self) -> Result<Subject, String> {
+    fn subject(&self) -> Result<Subject<'a>, String> {
         let (args, clues) = (self.args, &self.waiting.clues);
         let format = self.format.unwrap_or(InputFormat::Jsonl);
         let guessed = args.model.is_none();
@@ -292,6 +290,7 @@ impl<'a> Pass<'a> {
             failed_cas_observed: format.failed_cas_observed() || args.strict_fail,
             memory_bytes_max: memory / SEARCH_SHARE,
             updates_are_repeated: format != InputFormat::Jsonl,
+            should_stop: self.should_stop,
         };
         let monitor = Monitor::new(model, options);
         Ok(Subject { model, guessed, initial, monitor })

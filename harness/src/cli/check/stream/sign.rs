@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -23,21 +23,19 @@ pub(super) struct Sign {
     name: String,
     terminal: bool,
     bar: Option<ProgressBar>,
-    started: Instant,
     next: Duration,
 }
 
 impl Sign {
     /// Nothing to show yet.
-    pub(super) fn new(name: &Path, started: Instant) -> Self {
+    pub(super) fn new(name: &Path) -> Self {
         let name = visible(&name.display().to_string());
         let terminal = io::stderr().is_terminal();
-        Self { name, terminal, bar: None, started, next: FIRST_SIGN }
+        Self { name, terminal, bar: None, next: FIRST_SIGN }
     }
 
     /// Shows how far it is, if it is time to.
-    pub(super) fn look(&mut self, events: u64, percent: Option<u64>) {
-        let elapsed = self.started.elapsed();
+    pub(super) fn look(&mut self, elapsed: Duration, events: u64, percent: Option<u64>) {
         if elapsed < self.next {
             return;
         }

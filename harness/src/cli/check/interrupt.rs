@@ -1,4 +1,5 @@
-//! Ctrl-C while a history streams by: the first one ends the check with what is known, a second one ends the program.
+//! Ctrl-C: the first one ends the checks with what is known, a second one ends the program. So does the first one while
+//! nothing is checked: a file that is only being read has nothing to tell, and may be a pipe in which nothing comes.
 
 use std::io;
 use std::process;
@@ -13,7 +14,14 @@ use crate::exit::Exit;
 
 /// Whether somebody wants it to stop.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Interrupt(Arc<AtomicBool>);
+pub(super) struct Interrupt(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    heard: AtomicBool,
+    /// Whether somebody will ask for it soon.
+    awaited: AtomicBool,
+}
 
 impl Interrupt {
     /// Listens from now on.
@@ -36,7 +44,8 @@ impl Interrupt {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            if self.0.swap(true, Ordering::Relaxed) {
+            let again = self.0.heard.swap(true, Ordering::SeqCst);
+            if again || !self.0.awaited.load(Ordering::SeqCst) {
                 process::exit(i32::from(Exit::Interrupted.code()));
             }
         }
@@ -44,6 +53,11 @@ impl Interrupt {
 
     /// Whether it was heard.
     pub(super) fn is_heard(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.heard.load(Ordering::Relaxed)
+    }
+
+    /// Says whether somebody asks for it from now on.
+    pub(super) fn set_awaited(&self, awaited: bool) {
+        self.0.awaited.store(awaited, Ordering::SeqCst);
     }
 }
