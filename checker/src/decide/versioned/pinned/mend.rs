@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{ABSENT, When, fault};
 use super::gaps::{Gap, Held, NONE, Need};
-use super::stock::{Accept, Slot, Stock};
+use super::stock::{Accept, Class, Slot, Stock};
 use super::{Clash, Entry, Flaw, Kind, View};
 use crate::decide::{NEVER, Rule};
 
@@ -49,7 +49,7 @@ use ways::Way;
 
 /// Steps that are done at most, and those for each gap and get.
 const WORK_MAX: usize = 1 << 22;
-const WORK_MAX_EACH: usize = 1 << 8;
+const WORK_MAX_EACH: usize = 1 << 7;
 /// Ways to choose from at most.
 const OPTIONS_MAX: usize = 1 << 12;
 
@@ -112,7 +112,7 @@ impl<const FAULT: u8> View<'_, FAULT> {
         let gaps = self.gaps()?;
         let unknown = (0..self.ops.len() as u32).filter(|op| self.ret(*op) == NEVER);
         let stock = Stock::new(self.ops, unknown);
-        let mut stray: Vec<i64> = stock.classes.iter().filter_map(|class| class.found()).collect();
+        let mut stray: Vec<i64> = stock.classes.iter().filter_map(Class::found).collect();
         stray.sort_unstable();
         let mut nothings = self.nothings.clone();
         nothings.sort_unstable_by_key(|op| self.ret(*op));
@@ -244,7 +244,7 @@ impl<const FAULT: u8> Mend<'_, '_, FAULT> {
         self.cover()?;
         let bounds = self.bounds();
         let slots = self.slots(&bounds);
-        match self.stock.assign::<FAULT>(&slots, &mut self.work) {
+        match self.stock.assign::<FAULT>(&slots, &mut self.work, self.work_max) {
             Ok(given) => Ok(self.entries(&slots, &given)),
             Err(crowd) => Err(self.crowded(&slots, &crowd)),
         }
@@ -470,16 +470,6 @@ impl Stock {
                 classes.any(|class| matches!(class.when, When::Value(ABSENT) | When::Modified(0)))
             }
             None => false,
-        }
-    }
-}
-
-impl super::stock::Class {
-    /// The revision that these found, if they did by that.
-    fn found(&self) -> Option<i64> {
-        match self.when {
-            When::Modified(from @ 1..) => Some(from),
-            When::Always | When::Value(_) | When::Modified(_) => None,
         }
     }
 }

@@ -49,6 +49,16 @@ pub(super) struct Slot {
     pub(super) bound: u32,
 }
 
+impl Class {
+    /// The revision that these found, if they did by that.
+    pub(super) fn found(&self) -> Option<i64> {
+        match self.when {
+            When::Modified(from @ 1..) => Some(from),
+            When::Always | When::Value(_) | When::Modified(_) => None,
+        }
+    }
+}
+
 impl Stock {
     pub(super) fn new(ops: &[Timed<Op>], changes: impl Iterator<Item = u32>) -> Self {
         let mut keyed: Vec<(u32, When, u32)> = changes
@@ -125,8 +135,8 @@ impl Stock {
         few.into_iter().filter(|class| *class != NONE).chain((0..all).filter(fits))
     }
 
-    /// Gives each slot a change, an index into the stock; or tells slots that there are too few changes for, and how much
-    /// work it was. Slots come with growing limits.
+    /// Gives each slot a change, an index into the stock; or tells slots that there are too few changes for. Slots come with
+    /// growing limits. Counts its work, and says anything once that is too much.
     ///
     /// Slots are given changes in turn, as the choosiest class has them; where none is left, a chain of slots that give
     /// theirs on is looked for (Berge, *Two theorems in graph theory*, 1957). The slots that the search for such a chain
@@ -135,6 +145,7 @@ impl Stock {
         &self,
         slots: &[Slot],
         work: &mut usize,
+        work_max: usize,
     ) -> Result<Vec<u32>, Vec<u32>> {
         let mut matching = Matching {
             stock: self,
@@ -152,7 +163,7 @@ impl Stock {
         }
         late.extend((0..slots.len() as u32).filter(|slot| !is_choosy(slot)));
         for slot in late {
-            if FAULT == fault::NO_CHAINS {
+            if FAULT == fault::NO_CHAINS || *work > work_max {
                 return Err(vec![slot]);
             }
             matching.take_by_chain(slot, work)?;
@@ -201,8 +212,8 @@ impl Matching<'_> {
         while let Some(asking) = queue.get(at).copied() {
             at += 1;
             let Slot { accept, limit, .. } = self.slots[asking as usize];
+            *work += if matches!(accept, Accept::Any(_)) { reached.len() } else { 1 };
             for class in self.stock.spans(accept) {
-                *work += 1;
                 let end = self.stock.classes[class as usize].end;
                 let from = &mut reached[class as usize];
                 while *from < end && self.stock.calls[*from as usize] < limit {
