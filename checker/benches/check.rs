@@ -53,7 +53,7 @@ fn object_cases() -> Vec<Case> {
     let million = 1_000_000;
     let mut cases = Vec::new();
     let mut add = |name, model, operations, crashed_permille, wrong| {
-        let values = if operations == 2_000 { 5 } else { 0 };
+        let values = if str::contains(name, "doubtful") { 5 } else { 0 };
         let load = Use { model, operations, clients: 40, crashed_permille, values, wrong };
         cases.push(Case { name, model, work: Work::Objects(load), engine: Engine::Auto });
     };
@@ -72,9 +72,11 @@ fn object_cases() -> Vec<Case> {
     add("versioned-valid", ModelKind::VersionedRegister, million, 0, false);
     add("versioned-invalid", ModelKind::VersionedRegister, million, 0, true);
     add("versioned-1%-crashed", ModelKind::VersionedRegister, million, 10, false);
-    // What operations without an answer did is open to doubt here, so that it is left to the search.
+    // What operations without an answer did is open to doubt here.
     add("versioned-2k-doubtful", ModelKind::VersionedRegister, 2_000, 50, false);
     add("versioned-2k-doubtful-invalid", ModelKind::VersionedRegister, 2_000, 50, true);
+    add("versioned-100k-doubtful", ModelKind::VersionedRegister, 100_000, 50, false);
+    add("versioned-100k-doubtful-invalid", ModelKind::VersionedRegister, 100_000, 50, true);
     add("counter-valid", ModelKind::Counter, million, 0, false);
     add("counter-invalid", ModelKind::Counter, million, 0, true);
     add("counter-1%-crashed", ModelKind::Counter, million, 10, false);

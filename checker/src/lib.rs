@@ -66,7 +66,7 @@
 //! | set of elements one by one | each answer tells whether the set was changed |
 //! | queue, stack, priority queue | each element is put in once, and operations of unknown outcome leave no doubt |
 //! | counter | all additions are of one number |
-//! | versioned register | revisions tell the order, and changes of unknown outcome leave no doubt |
+//! | versioned register | each completed change tells its revision, and few chains of changes that nobody saw are needed |
 //! | several registers, and models of one's own | never: these are searched |
 //!
 //! # A monitor

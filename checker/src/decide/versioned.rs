@@ -1,5 +1,5 @@
-//! One key of a store with revisions, as etcd answers it. Exact, where every completed change tells its revision and what
-//! an operation of unknown outcome may have done is not open to doubt.
+//! One key of a store with revisions, as etcd answers it. Exact, where every completed change tells its revision and
+//! operations of unknown outcome did not do too many things that nobody saw.
 //!
 //! # What a client learns
 //!
@@ -36,8 +36,11 @@
 //! In 4, every condition on a get's place from below is met by the place chosen, and chosen places are the earliest
 //! that are possible (by induction over the order of invocation); the condition from above is easiest there. What
 //! passes all four is in an order in which no two operations are the wrong way round, and every answer is right.
-//! Changes of unknown outcome that nobody saw are left out. Only where one of them could mend what is wrong is there no
-//! decision: a delete before an unexplained absence, a write before a compare-and-set that found another value.
+//! Changes of unknown outcome that nobody saw are left out. Where one of them could mend what is wrong, a delete before
+//! an unexplained absence, a write before a compare-and-set that found another value, and where it is open which of
+//! several wrote what was seen, it is looked for what they did (`pinned::mend`). Mostly that is a matching, which is
+//! polynomial; it need not be where several in a row must have acted without being seen. Of that only so much is tried, and
+//! if that was not all, there is no decision.
 //!
 //! Gibbons and Korach (*Testing shared memories*, SIAM J. Comput. 1997) show that registers with a known order of writes
 //! are decided in linear time; revisions are that order.
@@ -87,7 +90,7 @@ pub(crate) enum Op {
 }
 
 /// On what a change depends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum When {
     Always,
     /// The value is this.
@@ -115,6 +118,14 @@ mod fault {
     pub(super) const NO_DOUBT: u8 = 7;
     /// What contradicts each other first is certain no earlier.
     pub(super) const CLASH_IS_FIRST: u8 = 8;
+    /// What nobody saw does not heed gets behind it that found nothing.
+    pub(super) const FREE_CHANGES: u8 = 9;
+    /// What nobody saw needs no revisions.
+    pub(super) const NO_ROOM: u8 = 10;
+    /// What a slot accepts is given to the first that wants it.
+    pub(super) const NO_CHAINS: u8 = 11;
+    /// Only the simplest way of each gap is tried.
+    pub(super) const SIMPLE_WAYS: u8 = 12;
 }
 
 /// Decides. See the module's doc.
@@ -172,7 +183,9 @@ fn first_certain<const FAULT: u8>(
             None => Found::Order(Vec::new()),
         };
         match earlier {
-            Found::Order(_) => return Ok(refutation(&seen, completions[first], certain)),
+            Found::Order(_) => {
+                return Ok(refutation::<FAULT>(&seen, completions[first], certain));
+            }
             Found::Unclear(reason) => return Err(reason),
             Found::Clash(earlier) => (clash, end) = (earlier, first),
         }
@@ -219,11 +232,13 @@ fn first_of<const FAULT: u8>(
 }
 
 /// A refutation by what contradicts itself at this completion, with all that it rests on then and right before, so that it
-/// is no contradiction before.
-fn refutation(seen: &Seen<'_>, completion: u32, clash: Clash) -> Refutation {
+/// is no contradiction before. Where what is known to contribute is not enough, all that happened is taken.
+fn refutation<const FAULT: u8>(seen: &Seen<'_>, completion: u32, clash: Clash) -> Refutation {
     let Clash { rule, ops: mut kept } = clash;
     let blocked = (0..).zip(seen.ops).find(|(_, op)| op.ret == completion);
     kept.extend(blocked.map(|(at, _): (u32, _)| at));
+    kept.sort_unstable();
+    kept.dedup();
     loop {
         let count = kept.len();
         for horizon in [completion - 1, completion] {
@@ -233,9 +248,14 @@ fn refutation(seen: &Seen<'_>, completion: u32, clash: Clash) -> Refutation {
             kept.dedup();
         }
         if kept.len() <= count {
-            return Refutation { completion, ops: kept, rule };
+            break;
         }
     }
+    let chosen: Vec<Timed<Op>> = kept.iter().map(|at| seen.ops[*at as usize]).collect();
+    if !matches!(examine::<FAULT>(&chosen, completion), Found::Clash(_)) {
+        kept = (0..seen.ops.partition_point(|op| op.call < completion) as u32).collect();
+    }
+    Refutation { completion, ops: kept, rule }
 }
 
 #[cfg(test)]

@@ -2,8 +2,12 @@
 
 use super::{ABSENT, Clash, Op, Timed, When, fault};
 use crate::decide::{NEVER, Rule};
+use gaps::NONE;
 
+mod gaps;
+mod mend;
 mod places;
+mod stock;
 
 /// What became of the attempt.
 pub(super) enum Found {
@@ -19,6 +23,8 @@ pub(super) enum Found {
 enum Flaw {
     Clash(Clash),
     Unclear(&'static str),
+    /// Something that nobody saw might mend it.
+    Doubt,
 }
 
 fn clash(rule: Rule, ops: &[u32]) -> Flaw {
@@ -63,6 +69,7 @@ pub(super) fn examine<const FAULT: u8>(ops: &[Timed<Op>], horizon: u32) -> Found
         Ok(order) => Found::Order(order),
         Err(Flaw::Clash(clash)) => Found::Clash(view.with_witnesses(clash)),
         Err(Flaw::Unclear(reason)) => Found::Unclear(reason),
+        Err(Flaw::Doubt) => Found::Unclear("what nobody saw is in doubt"),
     }
 }
 
@@ -81,7 +88,15 @@ struct View<'a, const FAULT: u8> {
 }
 
 impl<'a, const FAULT: u8> View<'a, FAULT> {
+    /// The order in which nothing happened that nobody saw; or else one in which something did.
     fn order(&mut self) -> Result<Vec<u32>, Flaw> {
+        match self.order_of_seen() {
+            Err(Flaw::Doubt) => self.mended(),
+            found => found,
+        }
+    }
+
+    fn order_of_seen(&mut self) -> Result<Vec<u32>, Flaw> {
         for op in 0..self.ops.len() as u32 {
             self.enter(op)?;
         }
@@ -99,6 +114,10 @@ impl<'a, const FAULT: u8> View<'a, FAULT> {
     fn ret(&self, op: u32) -> u32 {
         let ret = self.ops[op as usize].ret;
         if ret <= self.horizon { ret } else { NEVER }
+    }
+
+    fn ret_or_never(&self, op: u32) -> u32 {
+        if op == NONE { NEVER } else { self.ret(op) }
     }
 
     fn enter(&mut self, op: u32) -> Result<(), Flaw> {
@@ -213,9 +232,7 @@ impl<'a, const FAULT: u8> View<'a, FAULT> {
         let blind =
             |op: &u32| matches!(self.ops[*op as usize].op, Op::Put { when: When::Always, .. });
         if choice.len() > 1 && !choice.iter().all(blind) {
-            return Err(Flaw::Unclear(
-                "it is open which of several operations of unknown outcome wrote a value",
-            ));
+            return Err(Flaw::Doubt);
         }
         let (chosen, left_over) = if FAULT == fault::LAST_FIRST {
             let (left_over, chosen) = choice.split_at(choice.len() - group.len());
@@ -288,9 +305,7 @@ impl<'a, const FAULT: u8> View<'a, FAULT> {
             Op::Put { .. } | Op::Delete { .. } | Op::Get { .. } => !self.writes.is_empty(),
         };
         if room && mended && FAULT != fault::NO_DOUBT {
-            return Err(Flaw::Unclear(
-                "an operation of unknown outcome that nobody saw may be what a change found",
-            ));
+            return Err(Flaw::Doubt);
         }
         let mut ops: Vec<u32> = last.iter().map(|last| last.op).chain([entry.op]).collect();
         // What might have come between but for its own place.
@@ -309,11 +324,9 @@ impl<'a, const FAULT: u8> View<'a, FAULT> {
             Some(last)
                 if self.deletes > 0 && entry.base > last.base && FAULT != fault::NO_DOUBT =>
             {
-                Err(Flaw::Unclear(UNCLEAR_DELETE))
+                Err(Flaw::Doubt)
             }
             Some(last) => Err(clash(Rule::Lost, &[last.op, entry.op])),
         }
     }
 }
-
-const UNCLEAR_DELETE: &str = "a delete of unknown outcome may be why nothing was found";

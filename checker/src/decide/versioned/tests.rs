@@ -190,6 +190,43 @@ fn history_of(random: &mut Random, count: usize) -> Vec<Timed<Op>> {
     ops
 }
 
+/// A history in which much is of unknown outcome and few values are written, of which little is told.
+fn doubtful(random: &mut Random, count: usize) -> Vec<Timed<Op>> {
+    let (open, crashes) = (1 + random.below(4) as usize, 25 + random.below(50));
+    let shape = Shape {
+        deletes: 10 + random.below(40),
+        gets: 20 + random.below(45),
+        stores: random.chance(20),
+        values: 1 + random.below(3),
+    };
+    let mut ops: Vec<Timed<Op>> = Vec::new();
+    for (at, span) in random_spans(random, count, open, crashes).into_iter().enumerate() {
+        let mut op = any_op(random, &shape, at);
+        match &mut op {
+            Op::Get { .. } if span.ret == NEVER => continue,
+            Op::Put { when: When::Value(from), .. } => {
+                *from = random.below(1 + shape.values) as u32;
+            }
+            Op::Put { when: When::Modified(from), .. } => *from = random.below(5).cast_signed(),
+            _ => {}
+        }
+        ops.push(Timed { call: span.call, ret: span.ret, op });
+    }
+    let mut now = (ABSENT, 0, 1);
+    for at in acting(random, &ops) {
+        act(random, &shape, &mut now, &mut ops[at].op);
+    }
+    for _ in 0..random.below(5) {
+        let completed: Vec<usize> = (0..ops.len()).filter(|at| !ops[*at].is_crashed()).collect();
+        if completed.is_empty() {
+            break;
+        }
+        let at = completed[random.below(completed.len() as u64) as usize];
+        spoil(random, &mut ops[at].op);
+    }
+    ops
+}
+
 /// The contradiction must be one by itself, and none before.
 fn check_core(ops: &[Timed<Op>], decision: &Decision) {
     if let Decision::NotLinearizable(refutation) = decision {
@@ -211,6 +248,20 @@ fn brute_force_agrees() {
         check_core(&ops, &decision);
     }
     tally.assert_shares(30, 35, 15);
+}
+
+#[test]
+fn brute_force_agrees_where_much_is_in_doubt() {
+    let mut random = Random(8);
+    let mut tally = Tally::default();
+    for _ in 0..ROUNDS {
+        let count = 3 + random.below(8) as usize;
+        let ops = doubtful(&mut random, count);
+        let decision = decide(&ops);
+        tally.count(brute::compare(&ops, &decision, &EMPTY, &step));
+        check_core(&ops, &decision);
+    }
+    tally.assert_shares(40, 30, 1);
 }
 
 /// A get that does not say where the store stood, in between two that saw the same and do.
@@ -240,6 +291,17 @@ fn is_caught<const FAULT: u8>() -> bool {
     first_wrong(ROUNDS, || history(&mut random), check).is_some()
 }
 
+/// As [`is_caught`], where much is in doubt.
+fn is_caught_in_doubt<const FAULT: u8>() -> bool {
+    let mut random = Random(8);
+    let check = |ops: &Vec<Timed<Op>>| is_right(ops, &decide_with::<FAULT>(ops), &EMPTY, &step);
+    let make = || {
+        let count = 3 + random.below(8) as usize;
+        doubtful(&mut random, count)
+    };
+    first_wrong(ROUNDS, make, check).is_some()
+}
+
 #[test]
 fn every_broken_rule_is_noticed() {
     assert!(!is_caught::<{ fault::NONE }>());
@@ -251,6 +313,60 @@ fn every_broken_rule_is_noticed() {
     assert!(is_caught::<{ fault::SINGLE_GETS }>());
     assert!(is_caught::<{ fault::NO_DOUBT }>());
     assert!(is_caught::<{ fault::CLASH_IS_FIRST }>());
+}
+
+#[test]
+fn every_broken_rule_of_what_nobody_saw_is_noticed() {
+    assert!(!is_caught_in_doubt::<{ fault::NONE }>());
+    assert!(is_caught_in_doubt::<{ fault::SIMPLE_WAYS }>());
+    assert!(is_caught_in_doubt::<{ fault::NO_CHAINS }>());
+    assert!(is_caught_in_doubt::<{ fault::NO_ROOM }>());
+}
+
+fn put(call: u32, ret: u32, when: When, value: u32, revision: Option<i64>) -> Timed<Op> {
+    Timed { call, ret, op: Op::Put { when, value, revision } }
+}
+
+fn get(call: u32, ret: u32, value: u32, modified: i64) -> Timed<Op> {
+    Timed { call, ret, op: Op::Get { value, modified, store: None } }
+}
+
+fn delete(call: u32, ret: u32, revision: Option<i64>) -> Timed<Op> {
+    Timed { call, ret, op: Op::Delete { revision, store: None } }
+}
+
+/// A get of the revision that was found is over before what found it is looked at.
+#[test]
+fn a_revision_that_only_a_compare_and_set_found_ends_the_period_before() {
+    let ops = [
+        delete(0, NEVER, None),
+        put(4, 5, When::Always, 1, Some(2)),
+        get(6, 7, 1, 2),
+        get(8, 10, ABSENT, 0),
+        put(9, 14, When::Value(1), 1, Some(3)),
+        get(11, 13, 1, 3),
+        put(12, NEVER, When::Always, 1, None),
+        put(16, 17, When::Modified(5), 2, Some(6)),
+    ];
+    let Decision::NotLinearizable(refutation) = decide(&ops) else { panic!("nothing was found") };
+    assert_eq!(refutation.completion, 13);
+    check_core(&ops, &decide(&ops));
+}
+
+/// The compare-and-set could have written what was seen, but for the get of nothing that comes behind the delete.
+#[test]
+fn what_wrote_a_value_was_invoked_before_all_that_comes_behind_it_completed() {
+    let ops = [
+        put(0, 1, When::Always, 1, Some(2)),
+        put(2, NEVER, When::Always, 2, None),
+        get(3, 20, 2, 5),
+        delete(4, 19, Some(9)),
+        get(10, 12, ABSENT, 0),
+        put(13, NEVER, When::Value(1), 2, None),
+    ];
+    let is_noticed = |decision| !is_right(&ops, &decision, &EMPTY, &step);
+    assert_eq!(decide(&ops), Decision::Linearizable(vec![0, 1, 2, 3, 4]));
+    assert!(is_noticed(decide_with::<{ fault::FREE_CHANGES }>(&ops)));
 }
 
 fn tell(at: usize, op: &Op) -> Told {
@@ -302,4 +418,19 @@ fn the_search_agrees_on_longer_histories() {
         }
     }
     tally.assert_shares(20, 30, 20);
+}
+
+#[test]
+fn the_search_agrees_on_longer_histories_in_doubt() {
+    let mut random = Random(10);
+    let mut tally = Tally::default();
+    for _ in 0..3_000 {
+        let count = 12 + random.below(12) as usize;
+        let ops = doubtful(&mut random, count);
+        if !ops.iter().any(is_ambiguous) {
+            let found = is_found_by_search(VersionedRegister::new(false), &ops, tell);
+            compare_with_search(&decide(&ops), found, &mut tally);
+        }
+    }
+    tally.assert_shares(30, 30, 2);
 }

@@ -5,11 +5,9 @@
 //! entries of one place: of any order, all gets from the first of these to the last can be put in order of invocation.
 
 use super::super::fault;
-use super::{ABSENT, Entry, Flaw, Kind, UNCLEAR_DELETE, View, clash};
+use super::gaps::NONE;
+use super::{ABSENT, Entry, Flaw, Kind, View, clash};
 use crate::decide::{NEVER, Rule};
-
-/// No operation.
-const NONE: u32 = u32::MAX;
 
 /// Which operations bound what goes between the entries.
 struct Bounds {
@@ -99,10 +97,6 @@ impl<const FAULT: u8> View<'_, FAULT> {
         self.ops[op as usize].call
     }
 
-    fn ret_or_never(&self, op: u32) -> u32 {
-        if op == NONE { NEVER } else { self.ret(op) }
-    }
-
     /// No entry may have completed before something in front of it began. Of several contradictions
     /// the one is given that was known first.
     fn check_time(&self, fixed: &[Entry], entries: &Bounds) -> Result<(), Flaw> {
@@ -157,7 +151,7 @@ impl<const FAULT: u8> View<'_, FAULT> {
                     let certain = self.deletes == 0 || FAULT == fault::NO_DOUBT;
                     let alone = || self.position(*op, *period, [least, 0], entries).is_ok();
                     if !certain && (period.is_none() || alone()) {
-                        return Err(Flaw::Unclear(UNCLEAR_DELETE));
+                        return Err(Flaw::Doubt);
                     }
                     let mut ops = vec![*op];
                     ops.extend([against, cause(entries, bounds)].iter().filter(|op| **op != NONE));
