@@ -42,20 +42,29 @@ struct Finding {
 /// boxes, those that concern an element of the core, and open takes; of others those of the core.
 fn relevant(job: &Job<'_>, first: u64, blocked: OpId, core: &[OpId]) -> Vec<Operation> {
     let culprit = job.history.op(blocked);
-    let (key, answer, input) = (culprit.key(), culprit.answer(), culprit.input());
+    let (answer, input) = (culprit.answer(), culprit.input());
     let met = match input.as_list() {
         Some([from, _]) => Some(from),
         _ => answer.as_deref(),
     };
-    let concerns = |value: &Value| {
-        Some(value) == met || value.as_list().is_some_and(|pair| pair.last() == met)
+    let met_word = met.and_then(|met| job.history.values.find(met));
+    // Most values are told apart by their words.
+    let concerns = |operation: Op<'_>| match (operation.record().input, met_word) {
+        (word, Some(met)) if !word.is_kept() => {
+            word == met || word.as_pair().is_some_and(|(_, to)| to == met)
+        }
+        _ => {
+            let value = operation.input();
+            Some(&*value) == met || value.as_list().is_some_and(|pair| pair.last() == met)
+        }
     };
     let elements = if is_box(job.model) { containers::elements(job, core) } else { Vec::new() };
-    let relevant = job.history.ops().filter(|operation| {
-        let same_object = job.model == ModelKind::MultiRegister || operation.key() == key;
+    let all = job.model == ModelKind::MultiRegister;
+    let own = job.history.ops().filter(|op| all || op.key_number() == culprit.key_number());
+    let relevant = own.filter(|operation| {
         let in_core = || core.binary_search(&operation.id()).is_ok() || operation.id() == blocked;
         let may_matter = match job.model {
-            ModelKind::Register | ModelKind::CasRegister => concerns(&operation.input()),
+            ModelKind::Register | ModelKind::CasRegister => concerns(*operation),
             ModelKind::AppendList | ModelKind::Set | ModelKind::KeyValue => {
                 !matches!(operation.f(), "read" | "get")
             }
@@ -70,7 +79,7 @@ fn relevant(job: &Job<'_>, first: u64, blocked: OpId, core: &[OpId]) -> Vec<Oper
             | ModelKind::Counter
             | ModelKind::VersionedRegister => false,
         };
-        same_object && (may_matter || in_core())
+        may_matter || in_core()
     });
     relevant.map(Op::to_operation).collect()
 }

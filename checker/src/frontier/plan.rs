@@ -66,23 +66,15 @@ impl Plan {
                 ret,
             }));
         }
-        let classes: Vec<ClassId> =
-            selected.iter().filter(|op| !op.is_crashed()).map(|op| op.class).collect();
+        let mut classes = Vec::with_capacity(selected.len());
+        classes.extend(selected.iter().filter(|op| !op.is_crashed()).map(|op| op.class));
         object.select(&Selection { completed: &classes });
         drop_unobserved(object, &mut selected, order);
         if order.breaks(Sabotage::DropUnobservedCompleted) {
             let asked: Vec<_> = selected.iter().filter_map(|op| object.needs(op.class)).collect();
             selected.retain(|op| object.makes(op.class).is_none_or(|made| asked.contains(&made)));
         }
-        let mut moments = Vec::with_capacity(2 * selected.len());
-        for (number, op) in selected.iter().enumerate() {
-            let number = number as u32;
-            moments.push(Moment { position: op.call, selected: number, ends: false });
-            if !op.is_crashed() {
-                moments.push(Moment { position: op.ret, selected: number, ends: true });
-            }
-        }
-        moments.sort_unstable_by_key(|moment| moment.position);
+        let moments = moments(&selected);
         let completions = moments.len() - selected.len();
         let open_max = open_max(&selected, &moments);
         Self { selected, moments, completions, open_max }
@@ -92,6 +84,27 @@ impl Plan {
         self.selected.capacity() * size_of::<Selected>()
             + self.moments.capacity() * size_of::<Moment>()
     }
+}
+
+/// The events in order.
+fn moments(selected: &[Selected]) -> Vec<Moment> {
+    debug_assert!(selected.is_sorted_by_key(|op| op.call), "not in order of invocation");
+    let mut ends = Vec::with_capacity(selected.len());
+    for (number, op) in (0..).zip(selected).filter(|(_, op)| !op.is_crashed()) {
+        ends.push(Moment { position: op.ret, selected: number, ends: true });
+    }
+    ends.sort_unstable_by_key(|moment| moment.position);
+    // Operations come in order of invocation.
+    let mut moments = Vec::with_capacity(selected.len() + ends.len());
+    let mut ends = ends.into_iter().peekable();
+    for (number, op) in (0..).zip(selected) {
+        while let Some(end) = ends.next_if(|end| end.position < op.call) {
+            moments.push(end);
+        }
+        moments.push(Moment { position: op.call, selected: number, ends: false });
+    }
+    moments.extend(ends);
+    moments
 }
 
 fn open_max(selected: &[Selected], moments: &[Moment]) -> usize {

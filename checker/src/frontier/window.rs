@@ -5,6 +5,8 @@
 //! the shortest time. Operations of unknown outcome never end; of those, only the ones that some configurations used
 //! and others did not need a slot. The others of their class wait in the group's stock, or are forgotten.
 
+use smallvec::SmallVec;
+
 use crate::frontier::antichain::{Config, Order, Roles};
 use crate::frontier::bits::Bits;
 use crate::frontier::sabotage::Sabotage;
@@ -12,6 +14,10 @@ use crate::model::{ClassId, Object, StateId};
 
 /// No group.
 const NONE: u32 = u32::MAX;
+
+/// Room from the start, which mostly suffices, for what is open at once and for kinds of operations.
+const WIDTH: usize = 16;
+const CLASSES: usize = 64;
 
 /// How an operation acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +51,20 @@ pub(super) struct Open {
     group: u32,
 }
 
+/// Mostly there are not more: then they need no memory of their own.
+type Few = SmallVec<[u32; 4]>;
+
 /// Updates that the model cannot tell apart.
 #[derive(Debug, Clone, Default)]
 struct Group {
     class: Option<ClassId>,
     blind: bool,
     /// Slots, the operation that completes first in front.
-    open: Vec<u32>,
+    open: Few,
     /// Slots of operations of unknown outcome, in the order in which configurations use them.
-    used: Vec<u32>,
+    used: Few,
     /// Operations of unknown outcome that no configuration used.
-    stock: Vec<u32>,
+    stock: Few,
 }
 
 /// The operation that a configuration would take out of a group.
@@ -125,21 +134,21 @@ pub(super) struct Window<B> {
 impl<B: Bits> Window<B> {
     pub(super) fn new(order: Order, lavish: bool) -> Self {
         Self {
-            open: Vec::new(),
-            free_open: Vec::new(),
+            open: Vec::with_capacity(WIDTH),
+            free_open: Vec::with_capacity(WIDTH),
             crashed: Vec::new(),
             free_crashed: Vec::new(),
             in_use: B::default(),
-            groups: Vec::new(),
-            free_groups: Vec::new(),
-            active: Vec::new(),
-            group_of: Vec::new(),
+            groups: Vec::with_capacity(WIDTH),
+            free_groups: Vec::with_capacity(WIDTH),
+            active: Vec::with_capacity(WIDTH),
+            group_of: Vec::with_capacity(CLASSES),
             roles: Roles::default(),
             version: 1,
             facts_version: 0,
-            facts: Vec::new(),
-            facts_of: Vec::new(),
-            moves: Vec::new(),
+            facts: Vec::with_capacity(WIDTH),
+            facts_of: Vec::with_capacity(WIDTH),
+            moves: Vec::with_capacity(CLASSES),
             reached: Vec::new(),
             stocked: 0,
             order,

@@ -50,15 +50,39 @@ impl<'h> Op<'h> {
         self.history.functions.get(u32::from(self.record().f))
     }
 
+    /// The number of its key, or [`NONE`].
+    pub(crate) fn key_number(self) -> u32 {
+        self.history.key_number(self.index)
+    }
+
     /// The object, if the history names one.
     pub fn key(self) -> Option<&'h str> {
-        let key = self.history.key_number(self.index);
+        let key = self.key_number();
         (key != NONE).then(|| self.history.keys.get(key))
     }
 
     /// The argument of the invocation.
     pub fn input(self) -> Cow<'h, Value> {
         self.history.values.get(self.record().input)
+    }
+
+    /// The argument, if it is a list of two.
+    pub(crate) fn input_pair(self) -> Option<(Cow<'h, Value>, Cow<'h, Value>)> {
+        let values = &self.history.values;
+        if let Some((first, second)) = self.record().input.as_pair() {
+            return Some((values.get(first), values.get(second)));
+        }
+        match self.input() {
+            Cow::Borrowed(Value::List(items)) => match items.as_slice() {
+                [first, second] => Some((Cow::Borrowed(first), Cow::Borrowed(second))),
+                _ => None,
+            },
+            Cow::Owned(Value::List(items)) => {
+                let [first, second] = <[Value; 2]>::try_from(items).ok()?;
+                Some((Cow::Owned(first), Cow::Owned(second)))
+            }
+            _ => None,
+        }
     }
 
     /// What became of it.
@@ -73,10 +97,7 @@ impl<'h> Op<'h> {
 
     /// What it answered, if it took effect.
     pub fn answer(self) -> Option<Cow<'h, Value>> {
-        match self.outcome() {
-            OutcomeRef::Ok(value) => Some(value),
-            OutcomeRef::Fail(_) | OutcomeRef::Info => None,
-        }
+        self.is_ok().then(|| self.history.values.get(self.record().output))
     }
 
     /// Whether it took effect and answered.

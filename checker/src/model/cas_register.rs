@@ -5,7 +5,7 @@
 //! Otherwise it may have failed for any reason, and says nothing.
 
 use crate::Value;
-use crate::history::{Op, OutcomeRef};
+use crate::history::Op;
 use crate::model::cell::{Cell, object_by_cell};
 use crate::model::{Meaning, Misfit, Object, register};
 
@@ -24,30 +24,30 @@ impl CasRegister {
     }
 
     fn cas(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
-        let input = operation.input();
-        let Some([from, to]) = input.as_list() else {
+        let Some((from, to)) = operation.input_pair() else {
             return Err(Misfit::Argument { expected: PAIR });
         };
-        let observed = self.failed_cas_observed && operation.error().is_none();
-        Ok(match operation.outcome() {
-            // From a value to itself: an observer, which says nothing while it is open.
-            OutcomeRef::Ok(_) if from == to => Meaning::observer(self.cell.cas(from, to)),
-            OutcomeRef::Info if from == to => Meaning::NOTHING,
-            OutcomeRef::Ok(_) | OutcomeRef::Info => Meaning::update(self.cell.cas(from, to)),
-            OutcomeRef::Fail(_) if observed => Meaning::observer(self.cell.cas_failed(from)),
-            OutcomeRef::Fail(_) => Meaning::NOTHING,
-        })
+        let (from, to) = (&*from, &*to);
+        if operation.is_fail() {
+            let observed = self.failed_cas_observed && operation.error().is_none();
+            let failed = observed.then(|| Meaning::observer(self.cell.cas_failed(from)));
+            return Ok(failed.unwrap_or(Meaning::NOTHING));
+        }
+        // From a value to itself: an observer, which says nothing while it is open.
+        if from == to && !operation.is_ok() {
+            return Ok(Meaning::NOTHING);
+        }
+        let class = self.cell.cas(from, to);
+        Ok(if from == to { Meaning::observer(class) } else { Meaning::update(class) })
     }
 }
 
 impl Object for CasRegister {
     fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
-        match (operation.f(), &operation.outcome()) {
-            ("read", outcome) => {
-                Ok(register::read(&mut self.cell, outcome, self.nil_reads_unknown))
-            }
-            ("write", outcome) => Ok(register::write(&mut self.cell, &operation.input(), outcome)),
-            ("cas", _) => self.cas(operation),
+        match operation.f() {
+            "read" => Ok(register::read(&mut self.cell, operation, self.nil_reads_unknown)),
+            "write" => Ok(register::write(&mut self.cell, operation)),
+            "cas" => self.cas(operation),
             _ => Err(Misfit::Function),
         }
     }

@@ -10,9 +10,13 @@ use rustc_hash::FxHashMap;
 
 use crate::model::{ClassId, StateId};
 
+/// Things among which looking at each is faster than a table.
+const SCANNED_MAX: usize = 8;
+
 /// Numbers things in the order in which they are first seen.
 #[derive(Debug)]
 pub(crate) struct Interner<T> {
+    /// Empty while there are few.
     numbers: FxHashMap<T, u32>,
     things: Vec<T>,
 }
@@ -24,17 +28,26 @@ impl<T: Clone + Eq + Hash> Interner<T> {
 
     /// The number of `thing`, a new one if it has none.
     pub(crate) fn intern(&mut self, thing: &T) -> u32 {
-        if let Some(number) = self.numbers.get(thing) {
-            return *number;
+        if let Some(number) = self.find(thing) {
+            return number;
         }
         let number = u32::try_from(self.things.len()).expect("fewer than 2^32 distinct things");
-        self.numbers.insert(thing.clone(), number);
+        if self.things.len() == SCANNED_MAX {
+            self.numbers.reserve(4 * SCANNED_MAX);
+            self.numbers.extend(self.things.iter().cloned().zip(0..));
+        }
+        if self.things.len() >= SCANNED_MAX {
+            self.numbers.insert(thing.clone(), number);
+        }
         self.things.push(thing.clone());
         number
     }
 
     /// The number of `thing`, if it has one.
     pub(crate) fn find(&self, thing: &T) -> Option<u32> {
+        if self.numbers.is_empty() {
+            return self.things.iter().position(|known| known == thing).map(|at| at as u32);
+        }
         self.numbers.get(thing).copied()
     }
 

@@ -1,7 +1,7 @@
 //! A register: `write v`, and `read` that answers the last value written.
 
 use crate::Value;
-use crate::history::{Op, OutcomeRef};
+use crate::history::Op;
 use crate::model::cell::{Cell, object_by_cell};
 use crate::model::{Meaning, Misfit, Object};
 
@@ -19,9 +19,9 @@ impl Register {
 
 impl Object for Register {
     fn interpret(&mut self, operation: Op<'_>) -> Result<Meaning, Misfit> {
-        match (operation.f(), &operation.outcome()) {
-            ("read", outcome) => Ok(read(&mut self.cell, outcome, self.nil_reads_unknown)),
-            ("write", outcome) => Ok(write(&mut self.cell, &operation.input(), outcome)),
+        match operation.f() {
+            "read" => Ok(read(&mut self.cell, operation, self.nil_reads_unknown)),
+            "write" => Ok(write(&mut self.cell, operation)),
             _ => Err(Misfit::Function),
         }
     }
@@ -29,17 +29,18 @@ impl Object for Register {
     object_by_cell!();
 }
 
-pub(super) fn read(cell: &mut Cell, outcome: &OutcomeRef<'_>, nil_reads_unknown: bool) -> Meaning {
-    match outcome {
-        OutcomeRef::Ok(value) if value.is_nil() && nil_reads_unknown => Meaning::NOTHING,
-        OutcomeRef::Ok(value) => Meaning::observer(cell.read(value)),
-        OutcomeRef::Fail(_) | OutcomeRef::Info => Meaning::NOTHING,
+pub(super) fn read(cell: &mut Cell, operation: Op<'_>, nil_reads_unknown: bool) -> Meaning {
+    match operation.answer() {
+        Some(value) if !(nil_reads_unknown && value.is_nil()) => {
+            Meaning::observer(cell.read(&value))
+        }
+        _ => Meaning::NOTHING,
     }
 }
 
-pub(super) fn write(cell: &mut Cell, value: &Value, outcome: &OutcomeRef<'_>) -> Meaning {
-    match outcome {
-        OutcomeRef::Ok(_) | OutcomeRef::Info => Meaning::update(cell.write(value)),
-        OutcomeRef::Fail(_) => Meaning::NOTHING,
+pub(super) fn write(cell: &mut Cell, operation: Op<'_>) -> Meaning {
+    if operation.is_fail() {
+        return Meaning::NOTHING;
     }
+    Meaning::update(cell.write(&operation.input()))
 }

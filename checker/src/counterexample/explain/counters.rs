@@ -59,7 +59,8 @@ impl Sums {
         let blocked = evidence.blocked;
         let initial = evidence.job.options.initial.as_ref().and_then(Value::as_int).unwrap_or(0);
         let mut sums = Self { least: initial.into(), most: initial.into() };
-        let own = |op: &Op<'_>| op.key() == blocked.key.as_deref() && op.f() != "read";
+        let key = evidence.job.history.op(blocked.id).key_number();
+        let own = |op: &Op<'_>| op.key_number() == key && op.f() != "read";
         for op in evidence.job.history.ops().filter(own) {
             if op.call() > evidence.first || op.is_fail() {
                 continue;
