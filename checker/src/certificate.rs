@@ -81,12 +81,13 @@ pub fn replay(
 
 /// Replays `order`, indices into the operations of an object. `Err` says what is wrong with it.
 pub(crate) fn replay_part(job: &Job<'_>, part: Part<'_>, order: &[u32]) -> Result<(), String> {
+    let (records, number) = (part.records(), part.numbers());
     let mut placed = vec![false; part.len()];
     let mut state = State::new(job, part.len());
     let mut latest_call = 0;
     for index in order {
         let place = *index as usize;
-        let Some(record) = part.records.get(place).filter(|_| !placed[place]) else {
+        let Some(record) = records.get(place).filter(|_| !placed[place]) else {
             return Err(format!(
                 "an order has operation {place} of the object twice, or there is none"
             ));
@@ -94,19 +95,19 @@ pub(crate) fn replay_part(job: &Job<'_>, part: Part<'_>, order: &[u32]) -> Resul
         placed[place] = true;
         // In real time: nothing before it may have begun only after it had completed.
         if record.ret != NONE && record.ret < latest_call {
-            return Err(format!("an order has operation {} too late", part.id(*index)));
+            return Err(format!("an order has operation {} too late", number(*index)));
         }
         latest_call = latest_call.max(record.call);
-        let id = part.id(*index);
+        let id = number(*index);
         if !state.step(id, record) {
             return Err(format!("an order has operation {id} where it cannot answer that"));
         }
     }
     let missing = |(index, record): &(u32, &Record)| {
-        !placed[*index as usize] && state.must_place(part.id(*index), record)
+        !placed[*index as usize] && state.must_place(number(*index), record)
     };
-    match (0..).zip(part.records).find(missing) {
-        Some((index, _)) => Err(format!("an order lacks operation {}", part.id(index))),
+    match (0..).zip(records).find(missing) {
+        Some((index, _)) => Err(format!("an order lacks operation {}", number(index))),
         None => Ok(()),
     }
 }

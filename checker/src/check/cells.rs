@@ -1,11 +1,13 @@
 //! Registers for their decider: operations straight from the records of a history, values as small numbers.
 
+pub(super) mod dealt;
+
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
 use crate::Value;
-use crate::check::{Job, ModelKind};
+use crate::check::{CheckOptions, Engine, Job, ModelKind};
 use crate::decide::cell::Pass;
 use crate::decide::{Decision, NEVER};
 use crate::history::packed::{Packed, Values};
@@ -24,6 +26,9 @@ type Flaw = (Misfit, u32);
 /// Decides the history of one register, if each value is written once.
 pub(super) fn decide(job: &Job<'_>, part: Part<'_>) -> Result<Decision, Flaw> {
     let view = View::new(job, part);
+    if let Some((dealt, object, span)) = part.dealt() {
+        return Ok(dealt.decide(object, span, part.completions, view.ordered));
+    }
     let initial = job.options.initial.clone().unwrap_or_default();
     let room = DENSE_PER_OPERATION * part.len() as u64;
     if let Some(mut numbers) = Dense::new(&initial, job.history.values.numbers_within(room)) {
@@ -51,7 +56,7 @@ struct View<'a> {
     nil_reads_unknown: bool,
     /// Whether an order is asked for.
     ordered: bool,
-    failures_observed: bool,
+    options: &'a CheckOptions<'a>,
     errors: &'a BTreeMap<u32, String>,
 }
 
@@ -71,7 +76,7 @@ impl<'a> View<'a> {
             functions: functions.collect(),
             nil_reads_unknown: history.nil_reads_unknown,
             ordered: job.options.certify || job.options.keep_orders,
-            failures_observed: job.options.failed_cas_observed,
+            options: job.options,
             errors: &history.errors,
         }
     }
@@ -79,11 +84,14 @@ impl<'a> View<'a> {
     /// Looks at every operation once, and decides.
     fn decide(&self, numbers: &mut impl Numbers) -> Result<Decision, Flaw> {
         let mut pass = Pass::new(self.part.len(), numbers.count());
-        // A flaw of the history comes before what the decider says.
+        // A flaw of the history comes before what the decider says; a search that comes after it would find it, too.
         let mut inapplicable = None;
-        for (index, record) in (0..).zip(self.part.records) {
+        for (index, record) in (0..).zip(self.part.records()) {
             if let Err(why) = self.put(record, index, &mut pass, numbers)? {
                 inapplicable.get_or_insert(why);
+                if self.options.engine != Engine::Fast {
+                    break;
+                }
             }
         }
         Ok(inapplicable.map_or_else(
@@ -103,51 +111,69 @@ impl<'a> View<'a> {
     ) -> Result<Result<(), &'static str>, Flaw> {
         let function = self.functions[usize::from(record.f)];
         if function >= Function::Cas {
-            return self.put_other(record, index, pass, numbers);
+            let pair = self.pair(record, index, numbers)?;
+            return Ok(self.cas(record, index, pair).and_then(|ret| match ret {
+                None => {
+                    pass.put_nothing();
+                    Ok(())
+                }
+                Some(ret) if pair.0 == pair.1 => pass.put(true, pair.0, record.call, ret),
+                Some(ret) => pass.put_cas(pair, record.call, ret),
+            }));
         }
         let reads = function == Function::Read;
+        let Some((word, ret)) = self.plain(record, reads) else {
+            pass.put_nothing();
+            return Ok(Ok(()));
+        };
+        Ok(pass.put(reads, numbers.of(word), record.call, ret))
+    }
+
+    /// The value that a read answered or a write wrote, and when it completed; `None` if it says nothing.
+    #[inline]
+    fn plain(&self, record: &Record, reads: bool) -> Option<(Packed, u32)> {
         let word = if reads { record.output } else { record.input };
         let unknown = reads && self.nil_reads_unknown && word == Packed::NIL;
         let crashed = record.ending == Ending::Info;
         if record.ending == Ending::Fail || crashed && reads || unknown {
-            pass.put_nothing();
-            return Ok(Ok(()));
+            return None;
         }
-        let ret = if crashed { NEVER } else { record.ret };
-        Ok(pass.put(reads, numbers.of(word), record.call, ret))
+        Some((word, if crashed { NEVER } else { record.ret }))
     }
 
-    /// What is no read and no write.
-    fn put_other(
+    /// The two values of what is no read and no write.
+    fn pair(
         &self,
         record: &Record,
         index: u32,
-        pass: &mut Pass,
         numbers: &mut impl Numbers,
-    ) -> Result<Result<(), &'static str>, Flaw> {
+    ) -> Result<(u32, u32), Flaw> {
         if self.functions[usize::from(record.f)] == Function::Other {
             return Err((Misfit::Function, index));
         }
-        let Some((from, to)) = numbers.of_pair(record.input, self.values) else {
-            return Err((Misfit::Argument { expected: PAIR }, index));
-        };
-        Ok(match record.ending {
+        let pair = numbers.of_pair(record.input, self.values);
+        pair.ok_or((Misfit::Argument { expected: PAIR }, index))
+    }
+
+    /// When a compare-and-set completed; `None` if it says nothing. From a value to itself it is a read.
+    fn cas(
+        &self,
+        record: &Record,
+        index: u32,
+        (from, to): (u32, u32),
+    ) -> Result<Option<u32>, &'static str> {
+        match record.ending {
             Ending::Fail if self.is_observed_failure(index) => {
                 Err("a compare-and-set was observed to fail")
             }
-            // It changes nothing, and says nothing while it is open.
-            Ending::Ok if from == to => pass.put(true, from, record.call, record.ret),
-            Ending::Ok => pass.put_cas((from, to), record.call, record.ret),
-            Ending::Info if from != to => pass.put_cas((from, to), record.call, NEVER),
-            Ending::Info | Ending::Fail => {
-                pass.put_nothing();
-                Ok(())
-            }
-        })
+            Ending::Fail => Ok(None),
+            Ending::Ok => Ok(Some(record.ret)),
+            Ending::Info => Ok((from != to).then_some(NEVER)),
+        }
     }
 
     fn is_observed_failure(&self, index: u32) -> bool {
-        self.failures_observed && !self.errors.contains_key(&self.part.id(index))
+        self.options.failed_cas_observed && !self.errors.contains_key(&self.part.numbers()(index))
     }
 }
 

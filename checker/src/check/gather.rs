@@ -39,7 +39,7 @@ impl<T> Gathered<T> {
         let functions: Vec<Option<F>> = job.history.functions.iter().map(function).collect();
         let mut ops = Vec::with_capacity(part.len());
         let mut indices = Vec::with_capacity(part.len());
-        for (index, record) in (0..).zip(part.records) {
+        for (index, record) in (0..).zip(part.records()) {
             let known = functions[usize::from(record.f)].ok_or((Misfit::Function, index))?;
             let Some(op) = say(known, record).map_err(|misfit| (misfit, index))? else { continue };
             let ret = if record.ending == Ending::Ok { record.ret } else { NEVER };

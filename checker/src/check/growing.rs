@@ -214,7 +214,7 @@ impl<'a> View<'a> {
             _ => Function::Other,
         });
         let functions = functions.collect();
-        Self { history, values: &history.values, records: part.records, functions }
+        Self { history, values: &history.values, records: part.records(), functions }
     }
 
     fn record(&self, index: u32) -> &'a Record {

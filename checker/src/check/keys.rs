@@ -96,8 +96,8 @@ struct Finding {
 enum Verdict {
     /// Linearizable, as far as it had to be searched; in this order, if it is to be kept.
     Valid { configurations: u64, order: Option<Vec<OpId>> },
-    /// Not linearizable from this completion on, with operations that suffice to show it and the rule that they break,
-    /// if a decider found it.
+    /// Not linearizable from this completion on, with operations that suffice to show it (indices into the part's) and
+    /// the rule that they break, if a decider found it.
     Invalid { first: u64, core: Option<(Vec<u32>, Rule)> },
     /// Not linearizable; the search for the completion was ended.
     InvalidSomewhere,
@@ -193,15 +193,15 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
 
     /// What the decider says; `Err` with the reason if its preconditions do not hold.
     fn decide(&self, decider: Decider, part: Part<'_>) -> Result<Finding, &'static str> {
-        let id = |index: u32| part.id(index);
         let verdict = match decider(self.court.job, part) {
-            Err((misfit, index)) => Verdict::Misfit(misfit, id(index)),
+            Err((misfit, index)) => Verdict::Misfit(misfit, part.numbers()(index)),
             Ok(Decision::Inapplicable(why)) => return Err(why),
             Ok(Decision::Linearizable(order)) => self.certify(part, Some(order), 0),
-            Ok(Decision::NotLinearizable(refutation)) => {
-                let core = refutation.ops.into_iter().map(id).collect();
+            Ok(Decision::NotLinearizable(mut refutation)) => {
+                // In order of invocation, whatever the order in which they were found.
+                refutation.ops.sort_unstable();
                 let first = u64::from(refutation.completion);
-                Verdict::Invalid { first, core: Some((core, refutation.rule)) }
+                Verdict::Invalid { first, core: Some((refutation.ops, refutation.rule)) }
             }
         };
         Ok(Finding { verdict, by: (DECIDER, "") })
@@ -257,9 +257,10 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
         {
             return Verdict::Wrong(flaw);
         }
-        let kept = order
-            .filter(|_| job.options.keep_orders)
-            .map(|order| order.into_iter().map(|index| OpId(part.id(index) as usize)).collect());
+        let kept = order.filter(|_| job.options.keep_orders).map(|order| {
+            let numbers = order.into_iter().map(part.numbers());
+            numbers.map(|id| OpId(id as usize)).collect()
+        });
         Verdict::Valid { configurations, order: kept }
     }
 
@@ -324,7 +325,7 @@ impl<O: Object, F: Fn() -> O + Sync> Race<'_, F> {
             return Ok(report);
         }
         let core = match &finding.verdict {
-            Verdict::Invalid { core: Some((core, _)), .. } => core.clone(),
+            Verdict::Invalid { core: Some((core, _)), .. } => part.number_few(core),
             _ => part.ids().collect(),
         };
         let key = Key::of(job, part.key, core.iter().copied(), (self.make)())

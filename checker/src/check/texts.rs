@@ -43,7 +43,7 @@ fn operations<'a>(
     let names: Vec<&str> = history.functions.iter().collect();
     let mut ops = Vec::with_capacity(part.len());
     let mut indices = Vec::with_capacity(part.len());
-    for (index, record) in (0..).zip(part.records) {
+    for (index, record) in (0..).zip(part.records()) {
         let f = names[usize::from(record.f)];
         let op = operation(f, record, &history.values, history.nil_reads_unknown);
         if let Some(op) = op.map_err(|misfit| (misfit, index))? {

@@ -223,6 +223,18 @@ impl Machine {
         true
     }
 
+    /// If this is a write, it is the writer of its value. `Err` if that has one already.
+    #[inline]
+    fn note_writer(&mut self, index: u32, slot: Slot) -> Result<(), &'static str> {
+        // Which it is follows no pattern, so both are done without a branch.
+        let reads = slot.is_read();
+        let cluster = &mut self.clusters[slot.value() as usize];
+        let twice = cluster.call != NEVER;
+        cluster.writer = if reads { cluster.writer } else { index };
+        cluster.call = if reads { cluster.call } else { slot.call + 1 };
+        if twice && !reads { Err(TWICE) } else { Ok(()) }
+    }
+
     fn link(&mut self, value: u32, from: u32) {
         if self.links.is_empty() {
             self.links = vec![Link::NONE; self.clusters.len()];
@@ -500,7 +512,7 @@ pub(crate) struct Pass {
 
 /// What the pass keeps of an operation.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+pub(crate) struct Slot {
     call: u32,
     /// Its completion; of a read that the pass has seen complete, the read of the same value that completed next, or of
     /// the last one the first.
@@ -510,6 +522,14 @@ struct Slot {
 }
 
 impl Slot {
+    /// An operation that says nothing.
+    pub(crate) const NOTHING: Self = Self { call: 0, ret: NEVER, what: NONE };
+
+    /// A completed read of this value (`reads`), or an operation that leaves it.
+    pub(crate) fn new(reads: bool, value: u32, call: u32, ret: u32) -> Self {
+        Self { call, ret, what: value << 1 | u32::from(reads) }
+    }
+
     fn value(self) -> u32 {
         self.what >> 1
     }
@@ -526,6 +546,8 @@ impl Slot {
 /// Numbers of values are below this, so that [`Slot::what`] has room for them.
 const VALUES_MAX: u32 = 1 << 31;
 
+const TOO_MANY: &str = "there are too many values";
+
 const TWICE: &str = "a value is written twice";
 
 impl Pass {
@@ -538,9 +560,31 @@ impl Pass {
         Self { machine, slots: Vec::with_capacity(operations), last_read: Vec::new() }
     }
 
+    /// All operations at once, and what compare-and-sets among them expected, if there are any. `Err` says why the
+    /// decider does not apply.
+    pub(crate) fn of_slots(
+        slots: &[Slot],
+        froms: Option<&[u32]>,
+        values: usize,
+    ) -> Result<Self, &'static str> {
+        if values >= VALUES_MAX as usize {
+            return Err(TOO_MANY);
+        }
+        let mut machine = Machine::new(values);
+        for (index, slot) in (0..).zip(slots).filter(|(_, slot)| slot.what != NONE) {
+            let from = froms.map_or(NONE, |froms| froms[index as usize]);
+            if from == NONE {
+                machine.note_writer(index, *slot)?;
+            } else if !machine.invoke(index, slot.call, CellOp::Cas(from, slot.value())) {
+                return Err(TWICE);
+            }
+        }
+        Ok(Self { machine, slots: slots.to_vec(), last_read: Vec::new() })
+    }
+
     /// The next operation says nothing.
     pub(crate) fn put_nothing(&mut self) {
-        self.slots.push(Slot { call: 0, ret: NEVER, what: NONE });
+        self.slots.push(Slot::NOTHING);
     }
 
     /// The next operation is a completed read of this value (`reads`), or a write of it. `Err` says why the decider does
@@ -555,13 +599,9 @@ impl Pass {
     ) -> Result<(), &'static str> {
         self.make_room(value)?;
         let index = self.slots.len() as u32;
-        self.slots.push(Slot { call, ret, what: value << 1 | u32::from(reads) });
-        // Which it is follows no pattern, so both are done without a branch.
-        let cluster = &mut self.machine.clusters[value as usize];
-        let twice = cluster.call != NEVER;
-        cluster.writer = if reads { cluster.writer } else { index };
-        cluster.call = if reads { cluster.call } else { call + 1 };
-        if twice && !reads { Err(TWICE) } else { Ok(()) }
+        let slot = Slot::new(reads, value, call, ret);
+        self.slots.push(slot);
+        self.machine.note_writer(index, slot)
     }
 
     /// The next operation is a compare-and-set, with effect if it completed.
@@ -573,7 +613,7 @@ impl Pass {
     ) -> Result<(), &'static str> {
         self.make_room(from.max(to))?;
         let index = self.slots.len() as u32;
-        self.slots.push(Slot { call, ret, what: to << 1 });
+        self.slots.push(Slot::new(false, to, call, ret));
         if self.machine.invoke(index, call, CellOp::Cas(from, to)) { Ok(()) } else { Err(TWICE) }
     }
 
@@ -584,7 +624,7 @@ impl Pass {
             return Ok(());
         }
         if value >= VALUES_MAX {
-            return Err("there are too many values");
+            return Err(TOO_MANY);
         }
         for _ in known..=value {
             self.machine.add_value();
