@@ -226,6 +226,11 @@ pub(crate) trait Object {
         Box::new(move |trace| self.shows(class, trace))
     }
 
+    /// What one look of [`Object::sight`] costs, in looks that compare two numbers.
+    fn sight_cost(&self, _class: ClassId) -> usize {
+        1
+    }
+
     /// For objects whose updates come in groups that only make sense together (an element's way in and out): the group
     /// of this class. For taking a history apart.
     fn belongs_to(&self, _class: ClassId) -> Option<u32> {

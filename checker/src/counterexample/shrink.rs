@@ -12,6 +12,8 @@
 //! away would be impossible for a reason that is not in the history. What is left is then impossible because the whole
 //! is: from an order of the whole, dropping all that concerns a value leaves an order of the rest.
 
+use std::cell::Cell;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::check::ModelKind;
@@ -36,6 +38,12 @@ const DECIDED_TRIAL_CONFIGURATIONS_MAX: u64 = 10_000;
 
 /// Pairs of operation and trace that finding out who saw what may look at in one trial.
 const PAIRS_MAX: usize = 4_000_000;
+
+/// The same, in all trials together.
+const LOOKS_MAX: usize = 200_000_000;
+
+/// How many times a look's cost it takes to prepare for looks at what is not a number.
+const MAKING: usize = 32;
 
 /// Updates that are tried with the blocked operation alone.
 const PAIRS_TRIED_MAX: usize = 64;
@@ -69,6 +77,8 @@ struct Shrinker<'a, 'b, O> {
     partners: Vec<Option<usize>>,
     trials: u32,
     configurations: u64,
+    /// Pairs of operation and trace looked at, by what a look costs.
+    looks: Cell<usize>,
     /// How many all trials, and one, may visit.
     configurations_max: [u64; 2],
     /// Whether a trial was given up: then nothing can be said to be minimal.
@@ -88,8 +98,16 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
         } else {
             [CONFIGURATIONS_MAX, TRIAL_CONFIGURATIONS_MAX]
         };
-        let (trials, configurations, doubtful) = (0, 0, false);
-        Self { scene, kept, partners, trials, configurations, configurations_max, doubtful }
+        Self {
+            scene,
+            kept,
+            partners,
+            trials: 0,
+            configurations: 0,
+            looks: Cell::new(0),
+            configurations_max,
+            doubtful: false,
+        }
     }
 
     fn run(&mut self, core: &[u32]) -> bool {
@@ -192,12 +210,12 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
             let mut shown: Vec<ClassId> = classes.filter(|class| key.object.sees(*class)).collect();
             shown.sort_unstable();
             shown.dedup();
-            pairs += shown.len() * self.kept.len();
-            if pairs > PAIRS_MAX {
-                return None;
-            }
             fresh.clear();
             for class in shown {
+                pairs += self.look(class, self.kept.len());
+                if pairs > PAIRS_MAX || self.looks.get() > LOOKS_MAX {
+                    return None;
+                }
                 let sight = key.object.sight(class);
                 for index in self.kept.iter().filter(|index| !staying.contains(index)) {
                     if self.traces(*index).into_iter().any(&sight) {
@@ -233,7 +251,18 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
     fn saw(&self, index: usize, traces: &[u32]) -> bool {
         let object = &self.scene.key.object;
         let class = self.class(index).filter(|class| object.sees(*class));
-        class.is_some_and(|class| traces.iter().copied().any(object.sight(class)))
+        class.is_some_and(|class| {
+            self.look(class, traces.len());
+            traces.iter().copied().any(object.sight(class))
+        })
+    }
+
+    /// Counts looks at so many traces, and says what they cost.
+    fn look(&self, class: ClassId, traces: usize) -> usize {
+        let each = self.scene.key.object.sight_cost(class);
+        let cost = traces.saturating_mul(each).saturating_add(MAKING * (each - 1));
+        self.looks.set(self.looks.get().saturating_add(cost));
+        cost
     }
 
     /// `None` if the caller wants no more of this. Asked for every operation looked at: one look may take a long text.
@@ -263,6 +292,7 @@ impl<'a, 'b, O: Object> Shrinker<'a, 'b, O> {
 
     fn spent(&self) -> bool {
         self.trials >= TRIALS_MAX
+            || self.looks.get() > LOOKS_MAX
             || self.configurations >= self.configurations_max[0]
             || (self.scene.job.options.should_stop)()
     }

@@ -10,6 +10,9 @@ use crate::model::intern::{Interner, StepTable, Trie};
 use crate::model::{CHARS_DESCRIBED_MAX, LEFT_OUT};
 use crate::model::{ClassId, Meaning, Misfit, Object, Recurrence, Selection, StateId};
 
+/// Bytes of a text that are looked through while two numbers are compared.
+const BYTES_A_LOOK: usize = 64;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum KvOp {
     /// Answered the text of this node.
@@ -28,6 +31,8 @@ pub(crate) struct KeyValue {
     trie: Trie,
     counts: Counts,
     steps: StepTable,
+    /// By class of a get: how long its answer is.
+    answer_bytes_of: Vec<usize>,
     /// The distinct texts that selected gets answered.
     answers: Vec<String>,
     answer_bytes: usize,
@@ -44,6 +49,7 @@ impl KeyValue {
             classes: Interner::new(),
             trie: Trie::new(),
             counts: Counts::default(),
+            answer_bytes_of: Vec::new(),
             steps: StepTable::default(),
             answers: Vec::new(),
             answer_bytes: 0,
@@ -84,7 +90,12 @@ impl KeyValue {
             },
         };
         let node = self.node(text);
-        Ok(Meaning::observer(ClassId(self.classes.intern(&KvOp::Get(node)))))
+        let class = self.classes.intern(&KvOp::Get(node));
+        if class as usize >= self.answer_bytes_of.len() {
+            self.answer_bytes_of.resize(class as usize + 1, 0);
+            self.answer_bytes_of[class as usize] = text.len();
+        }
+        Ok(Meaning::observer(ClassId(class)))
     }
 
     fn node(&mut self, text: &str) -> u32 {
@@ -226,6 +237,11 @@ impl Object for KeyValue {
         })
     }
 
+    /// Looking for one text in another takes as long as that one is.
+    fn sight_cost(&self, class: ClassId) -> usize {
+        1 + self.answer_bytes_of.get(class.0 as usize).map_or(0, |bytes| bytes / BYTES_A_LOOK)
+    }
+
     fn describe(&self, state: StateId) -> String {
         let (symbols, more) = self.trie.last_symbols(state.0, CHARS_DESCRIBED_MAX);
         let text: String = symbols.into_iter().filter_map(char::from_u32).collect();
@@ -236,6 +252,7 @@ impl Object for KeyValue {
         self.texts.bytes()
             + self.classes.bytes()
             + self.trie.bytes()
+            + self.answer_bytes_of.capacity() * size_of::<usize>()
             + self.counts.bytes()
             + self.steps.bytes()
             + self.heap
