@@ -197,3 +197,22 @@ fn a_long_read_is_explained_without_repeating_it_at_every_step() {
         assert!(state.contains("... 29") && state.contains(" 2999"), "{state}");
     }
 }
+
+#[test]
+fn looking_for_texts_in_long_ones_is_not_done_without_end() {
+    let count = 3_000;
+    let words: Vec<String> = (0..count).map(|at| format!("{at}{},", "-".repeat(250))).collect();
+    let mut lines: Vec<String> =
+        words.iter().map(|word| format!("p1 > append \"{word}\"\np1 < ok")).collect();
+    lines.push(format!("p2 > get\np2 < ok \"{}\"", words[..count - 1].concat()));
+    let asked = AtomicU64::new(0);
+    let count_only = || {
+        asked.fetch_add(1, Ordering::Relaxed);
+        false
+    };
+    let events = script::events(&lines.join("\n"));
+    let report = judge(&events, ModelKind::KeyValue, 1 << 30, &count_only);
+    let told = report.counterexample.expect("a counterexample");
+    assert!(told.sentence.contains("had completed"), "{}", told.sentence);
+    assert!(asked.load(Ordering::Relaxed) < 1_000, "{asked:?}");
+}
