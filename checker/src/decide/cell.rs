@@ -635,7 +635,10 @@ impl Pass {
     /// Decides. `completions` are the completed operations in the order of their completion. If no order is asked for, that
     /// of a linearizable history is empty.
     pub(crate) fn decide(mut self, completions: &[u32], ordered: bool) -> Decision {
-        self.last_read = vec![NONE; if ordered { self.machine.clusters.len() } else { 0 }];
+        let values = self.machine.clusters.len();
+        self.last_read = vec![NONE; if ordered { values } else { 0 }];
+        // There are no more blocks than that. Room at once, as to grow is to ask for new pages each time.
+        self.machine.blocks.reserve(values.min(completions.len()));
         for index in completions {
             let slot = self.slots[*index as usize];
             if slot.what == NONE {
