@@ -14,7 +14,7 @@ const ARROWS: [(&str, &str, &[&str]); 5] = [
 ];
 
 /// What the checker may depend on: it is the crate that people will want to reuse and audit.
-const CHECKER_DEPENDENCIES: [&str; 2] = ["rustc-hash", "serde"];
+const CHECKER_DEPENDENCIES: [&str; 3] = ["rustc-hash", "serde", "smallvec"];
 
 /// The files of the harness that may name the node's library: the hidden verb that becomes a node, and the names of
 /// the built-in bugs for the command line. Everything else talks to nodes by the wire.
