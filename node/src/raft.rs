@@ -52,14 +52,17 @@
 //! - A write that is handed on and lost on the way is answered *unknown* after ten election timeouts, not repeated.
 //! - A member that loses its disk must not come back under its old number.
 //!
-//! The built-in bugs ([`crate::bugs`]) are single guarded lines in these files. `ack-on-append` is one of the shell's
-//! (it answers on `Appended`); for `ack-before-fsync` the core stops waiting, and the shell also syncs late.
+//! The built-in bugs ([`crate::bugs`]) are single guarded lines in these files; what takes more is in `broken`.
+//! `ack-on-append` is one of the shell's (it answers on `Appended`); for `ack-before-fsync` the core stops waiting, and the
+//! shell also syncs late.
 
+mod broken;
 mod config;
 mod core;
 mod election;
 mod event;
 mod following;
+mod inspect;
 mod log;
 mod message;
 mod progress;
@@ -74,6 +77,7 @@ mod writes;
 pub use config::{Config, Recovered};
 pub use core::Raft;
 pub use event::{Effect, Event, Refusal, Role};
+pub use inspect::Follower;
 pub use message::{Message, Payload};
 pub use status::Status;
 pub use types::{Entry, HardState, IoSeq, LogIndex, Nanos, NodeId, RequestId, Term};

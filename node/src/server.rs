@@ -1,13 +1,13 @@
 //! The production shell around the core: tokio, tonic, real files, the clock.
 //!
 //! Owns everything that waits or touches the outside: threads, sockets, the data directory, time, the log, metrics, and
-//! the etcd API. Refuses to own decisions: what to write, send, apply and answer is said by [`crate::raft`], what a
-//! command means by [`crate::kv`], what is durable by [`crate::storage`].
+//! the etcd API. Refuses to own decisions: what to write, send, apply and answer is said by [`crate::replica`]
+//! (and below it [`crate::raft`]), what a command means by [`crate::kv`], what is durable by [`crate::storage`].
 //!
 //! ```text
 //!   clients' runtime (the caller's)          core thread                        WAL thread
 //!   +---------------------------+            +---------------------------+      +--------------+
-//!   | api  (KV, Maintenance)    |--Input---->| driver (owns Raft)        |--job-->| append, sync |
+//!   | api  (KV, Maintenance)    |--Input---->| driver (owns the member)  |--job-->| append, sync |
 //!   | metrics                   |<--reply----| applier (quick commands)  |<-Input-|              |
 //!   +---------------------------+            | transport (peers)         |      +--------------+
 //!             |                              +---------------------------+        apply thread
@@ -42,37 +42,36 @@ mod applier;
 mod dir_lock;
 mod driver;
 mod error;
-mod failure;
 mod identity;
 mod inbox;
 mod logging;
 mod metrics;
 mod options;
 mod parent;
-mod promise;
 mod services;
 mod transport;
 mod view;
 mod wal_thread;
 mod wire;
 
-pub use error::{Members, NodeError};
-pub use failure::{LEADER_TRAILER, OUTCOME_TRAILER};
+pub use crate::replica::{LEADER_TRAILER, Members, OUTCOME_TRAILER};
+pub use error::NodeError;
 pub use logging::init_logging;
 pub use options::NodeOptions;
 
+use crate::replica::{Journal, Replica};
 use api::Api;
 use applier::{Applier, SharedStore};
-use driver::{Driver, Waiting};
-use identity::{DataDir, RequestNumbers};
+use driver::{Driver, Duties};
+use identity::DataDir;
 use inbox::{Inbox, Input};
 use metrics::Metrics;
 use services::Sockets;
 use transport::{Dialer, Outbox, PeerService};
 use view::View;
 
-use crate::raft::{Nanos, NodeId, Raft, Recovered};
-use crate::storage::{RealDisk, Replay, Wal, WalOptions};
+use crate::raft::{Nanos, NodeId};
+use crate::storage::{RealDisk, Replay, WalOptions};
 
 /// How long clients have to take their last answers when the node stops.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
@@ -88,7 +87,7 @@ pub async fn run(
     options.check()?;
     parent::tie(options.parent)?;
     let mut data = DataDir::open(&options.data, &options.claim())?;
-    let (wal, replay) = open_wal(&options, &data).await?;
+    let (journal, replay) = open_journal(&options, &data).await?;
     data.log_opened()?;
     let sockets = Sockets::bind(&options)?;
     let address = |address: SocketAddr| address.to_string();
@@ -100,20 +99,22 @@ pub async fn run(
         entries = replay.entries.len(),
         "started"
     );
-    Node::start(&options, data, wal, replay, sockets)?.run_until(stop).await
+    Node::start(&options, data, journal, replay, sockets)?.run_until(stop).await
 }
 
 /// Recovers the log, on a thread where it may take its time.
-async fn open_wal(
+async fn open_journal(
     options: &NodeOptions,
     data: &DataDir,
-) -> Result<(Wal<RealDisk>, Replay), NodeError> {
+) -> Result<(Journal<RealDisk>, Replay), NodeError> {
     let mut wal_options = WalOptions::new(options.cluster_id, options.id);
     wal_options.must_exist = data.has_log();
+    wal_options.bugs = options.bugs;
+    let group_max = options.limits.group_max;
     let path = data.wal();
     let opening =
-        tokio::task::spawn_blocking(move || Wal::open(RealDisk::open(&path)?, wal_options));
-    let (wal, replay) = opening.await.map_err(|_| NodeError::Crashed("recovery"))??;
+        tokio::task::spawn_blocking(move || Journal::open(RealDisk::open(&path)?, wal_options));
+    let (journal, replay) = opening.await.map_err(|_| NodeError::Crashed("recovery"))??;
     let Replay { hard, entries, torn_tail, batches, segments, created } = &replay;
     if *created {
         tracing::info!("new write-ahead log");
@@ -124,7 +125,7 @@ async fn open_wal(
     if let Some(torn) = torn_tail {
         tracing::warn!("torn end of the write-ahead log: {torn}");
     }
-    Ok((wal, replay))
+    Ok((journal.with_group_max(group_max), replay))
 }
 
 /// The parts of a running node that have to be watched and ended.
@@ -144,7 +145,7 @@ impl Node {
     fn start(
         options: &NodeOptions,
         data: DataDir,
-        wal: Wal<RealDisk>,
+        journal: Journal<RealDisk>,
         replay: Replay,
         sockets: Sockets,
     ) -> Result<Self, NodeError> {
@@ -158,27 +159,26 @@ impl Node {
         applier.start_thread(queue, inbox.clone())?;
         let outboxes: BTreeMap<_, _> =
             options.peers.keys().map(|id| (*id, Outbox::new(Arc::clone(&metrics)))).collect();
-        let (bugs, lock) = (options.bugs, data.lock());
         let driver = Driver {
-            raft: new_raft(options, replay),
+            replica: new_replica(options, replay, data.incarnation()),
+            duties: Duties {
+                wal: wal_thread::spawn(journal, data.lock(), inbox.clone(), Arc::clone(&metrics))?,
+                applier,
+                outboxes: outboxes.clone(),
+                view: Arc::clone(&view),
+                store: Arc::clone(&store),
+            },
             origin: origin(),
-            bugs,
-            numbers: RequestNumbers::new(options.id, data.incarnation()),
-            wal: wal_thread::spawn(wal, lock, inbox.clone(), Arc::clone(&metrics), bugs)?,
-            applier,
-            outboxes: outboxes.clone(),
-            view: Arc::clone(&view),
             metrics: Arc::clone(&metrics),
-            store: Arc::clone(&store),
-            waiting: Waiting::default(),
         };
         let links = dialers(options, &data, &inbox, outboxes);
-        let peers = PeerService::new(options.claim(), inbox.clone(), Arc::clone(&metrics));
+        let peers = PeerService::new(options.claim(), options.bugs, inbox.clone(), metrics.clone());
         let work = services::core(driver, inputs, links, sockets.peer, peers);
         let core = driver::on_own_thread("core", work)
             .map_err(|source| NodeError::System { what: "core thread", source })?;
         let scrapes = |listener| metrics::http::serve(listener, metrics.clone(), view.clone());
-        let api = Api::new(inbox.clone(), view.clone(), store, metrics.clone());
+        let api = Api::new(inbox.clone(), view.clone(), store, metrics.clone(), &options.limits)
+            .with_bugs(options.bugs);
         let metrics = sockets.metrics.map(services::listener).transpose()?;
         let metrics = metrics.map(|listener| tokio::spawn(scrapes(listener)));
         let (close_clients, closed) = oneshot::channel();
@@ -251,10 +251,11 @@ fn dialers(
     options.peers.iter().map(dialer).collect()
 }
 
-/// The core as the disk remembers it, at time 0.
-fn new_raft(options: &NodeOptions, replay: Replay) -> Raft {
-    let recovered = Recovered { hard: replay.hard, entries: replay.entries };
-    Raft::new(options.raft_config(), recovered, Nanos::default())
+/// The member as the disk remembers it, at time 0.
+fn new_replica<W, R>(options: &NodeOptions, replay: Replay, incarnation: u64) -> Replica<W, R> {
+    let config = options.raft_config();
+    Replica::new(config, replay.into(), incarnation, Nanos::default())
+        .with_hold_max(options.limits.hold_max)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the shell owns the clock")]

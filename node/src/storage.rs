@@ -1,8 +1,8 @@
 //! The write-ahead log: what this node promised, on disk before it promises.
 //!
 //! Owns the log's files: their format, their order, when they are synced, and what is believed after a crash. Refuses to
-//! own what the entries mean, when to sync (the shell groups writes), which entries are committed, and that only one
-//! process uses the directory (the shell has a lock).
+//! own what the entries mean, when to sync ([`Journal`](crate::replica::Journal) groups writes), which entries are
+//! committed, and that only one process uses the directory (the shell has a lock).
 //!
 //! ```text
 //!   DATA/0000000000000001.wal     segments, 16 MiB each unless a batch is longer
@@ -64,8 +64,7 @@
 mod disk;
 mod error;
 mod format;
-#[cfg(test)]
-mod memory;
+pub mod memory;
 mod real;
 mod recovery;
 mod wal;
@@ -73,6 +72,8 @@ mod window;
 
 pub use disk::{Disk, DiskFile};
 pub use error::WalError;
+#[cfg(test)]
+pub(crate) use memory::MemDisk;
 pub(crate) use real::create_durably;
 pub use real::{RealDisk, RealFile};
 pub use recovery::{Replay, TornTail};

@@ -38,6 +38,9 @@ pub enum KvError {
     /// The request is longer than [`REQUEST_BYTES_MAX`](super::REQUEST_BYTES_MAX).
     #[error("etcdserver: request is too large")]
     RequestTooLarge,
+    /// A store is full. Without a built-in bug there is no such limit, as a limit of each node's own cannot be.
+    #[error("etcdserver: mvcc: database space exceeded")]
+    NoSpace,
     /// The bytes are not a command of this version. Not etcd's: only a defect or a foreign log leads here.
     #[error("rashomon: malformed command: {reason}")]
     Malformed {
@@ -59,6 +62,7 @@ impl KvError {
             | Self::InvalidSortOption
             | Self::RequestTooLarge => tonic::Code::InvalidArgument,
             Self::Compacted | Self::FutureRevision => tonic::Code::OutOfRange,
+            Self::NoSpace => tonic::Code::ResourceExhausted,
             Self::LeaseNotFound => tonic::Code::NotFound,
             Self::Malformed { .. } => tonic::Code::Internal,
         }

@@ -4,6 +4,7 @@ use super::command::header;
 use super::history::{Change, Keys, Span};
 use super::txn::Branch;
 use super::{KvError, KvRequest, KvResponse, range, validate, validate_range};
+use crate::proto::etcdserverpb::range_request::SortOrder;
 use crate::proto::etcdserverpb::{
     DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
     TxnRequest, TxnResponse,
@@ -66,6 +67,26 @@ impl Store {
     pub fn range(&self, request: &RangeRequest) -> Result<RangeResponse, KvError> {
         validate_range(request)?;
         range::execute(&self.keys, self.revision, request)
+    }
+
+    /// The built-in bug `torn-scan`: of a range with an end, the first half of the keys is read as it was three changes ago.
+    pub fn torn_range(&self, request: &RangeRequest) -> Result<RangeResponse, KvError> {
+        let mut response = self.range(request)?;
+        let asks_for_all = request.limit <= 0 && !request.count_only;
+        let in_order = request.sort_order() == SortOrder::None && request.revision <= 0;
+        let middle = response.kvs.len() / 2;
+        let Some(split) = response.kvs.get(middle).map(|pair| pair.key.clone()) else {
+            return Ok(response);
+        };
+        if request.range_end.is_empty() || !asks_for_all || !in_order {
+            return Ok(response);
+        }
+        let revision = (self.revision - 3).max(1);
+        let old = self.range(&RangeRequest { revision, ..request.clone() })?.kvs;
+        let old = old.into_iter().take_while(|pair| pair.key < split);
+        response.kvs = old.chain(response.kvs.drain(middle..).collect::<Vec<_>>()).collect();
+        response.count = response.kvs.len().try_into().unwrap_or(i64::MAX);
+        Ok(response)
     }
 
     /// Runs a transaction that [`is_read_only`](super::is_read_only) on this state.

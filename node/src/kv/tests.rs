@@ -241,3 +241,33 @@ fn ignoring_the_value_keeps_it() {
     do_put(&mut store, PutRequest { ignore_lease: true, ..put("b", "6") });
     assert_eq!(read(&store, &range("b", "")), ["b=6 3/8/4"]);
 }
+
+#[test]
+fn the_bug_torn_scan_reads_half_a_range_as_it_was() {
+    let mut store = Store::new();
+    for (key, value) in [("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")] {
+        apply(&mut store, &KvRequest::Put(put(key, value))).unwrap();
+    }
+    for key in ["a", "b", "d"] {
+        apply(&mut store, &KvRequest::Put(put(key, "2"))).unwrap();
+    }
+    let pairs = |response: RangeResponse| -> Vec<String> {
+        let text = |pair: &KeyValue| {
+            format!(
+                "{}{}",
+                String::from_utf8_lossy(&pair.key),
+                String::from_utf8_lossy(&pair.value)
+            )
+        };
+        response.kvs.iter().map(text).collect()
+    };
+    let torn = |request: &RangeRequest| pairs(store.torn_range(request).unwrap());
+    assert_eq!(torn(&range("a", "z")), ["a1", "b1", "c1", "d2"]);
+    assert_eq!(pairs(store.range(&range("a", "z")).unwrap()), ["a2", "b2", "c1", "d2"]);
+    assert_eq!(torn(&range("a", "")), ["a2"], "a key is one");
+    assert_eq!(torn(&RangeRequest { limit: 2, ..range("a", "z") }), ["a2", "b2"]);
+    assert!(torn(&range("x", "z")).is_empty());
+    // A key that is new is not there yet.
+    apply(&mut store, &KvRequest::Put(put("Z", "1"))).unwrap();
+    assert_eq!(pairs(store.torn_range(&range("A", "z")).unwrap()), ["a2", "b2", "c1", "d2"]);
+}

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
+use super::broken;
 use super::config::{Config, Recovered};
 use super::election::Tally;
 use super::event::{Effect, Event, Refusal, Role};
@@ -56,6 +57,8 @@ pub struct Raft {
     pub(super) round_confirmed: u64,
     pub(super) proposals: Proposals,
     pub(super) asked: AskedReads,
+    /// The last candidacy that came to nothing, by its term: only a built-in bug remembers it.
+    pub(super) bygone: Option<(Term, Tally)>,
     /// When requests that another node has to answer are looked through; only meaningful while there are any.
     pub(super) sweep_due: Nanos,
     pub(super) ignored: u64,
@@ -96,8 +99,11 @@ impl Raft {
     /// has gaps: both have to be refused before.
     pub fn new(config: Config, recovered: Recovered, now: Nanos) -> Self {
         config.assert_sound();
-        let Recovered { hard, entries } = recovered;
-        let log = Log::new(entries, hard.commit, config.bugs.may_lose_committed());
+        let Recovered { mut hard, entries } = recovered;
+        if config.bugs.has(Bug::TermNotPersisted) {
+            hard = broken::forgotten(hard, &entries);
+        }
+        let log = Log::new(entries, hard.commit, config.bugs.forgiving());
         let others = config.members.iter().copied().filter(|member| *member != config.id);
         let mut raft = Self {
             peers: others.collect(),
@@ -108,13 +114,14 @@ impl Raft {
             vote: hard.vote,
             leader: None,
             role: RoleState::Follower,
-            writes: Writes::new(hard),
+            writes: Writes::new(hard, config.bugs),
             log,
             election_due: now,
             leader_heard: now,
             round_confirmed: 0,
             proposals: Proposals::default(),
             asked: AskedReads::default(),
+            bygone: None,
             sweep_due: now,
             ignored: 0,
             conflicts: 0,
@@ -126,6 +133,9 @@ impl Raft {
         };
         raft.adopt_term_of_torn_write();
         raft.reset_election_timer();
+        if raft.config.bugs.has(Bug::ResumeAsLeader) {
+            raft.resume_as_leader();
+        }
         raft
     }
 
@@ -245,11 +255,11 @@ impl Raft {
     }
 
     fn on_receive(&mut self, from: NodeId, message: Message) {
-        if !self.is_peer(from) || is_absurd(&message) {
+        if !self.is_peer(from) || is_absurd(&message, self.forgiving()) {
             self.ignored += 1;
             return;
         }
-        if message.term < self.term {
+        if message.term < self.term && !self.takes_stale(&message.payload) {
             self.answer_from_the_future(from, &message.payload);
             return;
         }
@@ -263,10 +273,18 @@ impl Raft {
     fn enter_term_of(&mut self, from: NodeId, message: &Message) -> bool {
         match message.payload {
             // Neither a pre-vote nor the promise of one is a term yet; that is the point of asking first.
-            Payload::PreVoteRequest { .. } | Payload::PreVoteResponse { granted: true } => {}
+            Payload::PreVoteRequest { .. } if !self.config.bugs.has(Bug::PrevoteBumpsTerm) => {}
+            Payload::PreVoteResponse { granted: true } => {}
             // A node that lost touch must not depose a leader that a quorum can hear (section 4.2.3 of the thesis). It
             // learns the term, or the leader learns its term, when the leader's next message reaches it.
             Payload::VoteRequest { .. } if self.hears_a_leader() => return false,
+            Payload::VoteRequest { last_index, last_term }
+                if self.config.bugs.has(Bug::VoteWithoutTermUpdate) =>
+            {
+                self.vote_in_passing(from, message.term, last_index, last_term);
+                return false;
+            }
+            _ if self.overhears(&message.payload) => return false,
             Payload::AppendRequest { .. } => {
                 self.become_role(RoleState::Follower, message.term, Some(from));
             }
@@ -307,7 +325,9 @@ impl Raft {
             Payload::VoteRequest { last_index, last_term } => {
                 self.on_vote_request(from, last_index, last_term);
             }
-            Payload::VoteResponse { granted } => self.on_vote_response(from, granted),
+            Payload::VoteResponse { granted } => {
+                self.on_vote_response(from, message.term, granted);
+            }
             Payload::AppendRequest { .. } => self.on_append_request(from, message),
             Payload::AppendAccepted { matched, round } => {
                 self.on_append_accepted(from, matched, round);
@@ -327,6 +347,10 @@ impl Raft {
     /// The only way to another role, term or leader. Requests under way end here: their fate was bound to the old leader.
     pub(super) fn become_role(&mut self, role: RoleState, term: Term, leader: Option<NodeId>) {
         assert!(term >= self.term, "{}: term {} cannot fall to {term}", self.config.id, self.term);
+        if term > self.term && self.config.bugs.has(Bug::ZombieHeartbeats) && self.is_leader() {
+            return self.lead_on_in(term);
+        }
+        let ended = self.term;
         let moved = term != self.term || leader != self.leader;
         if term > self.term {
             self.term = term;
@@ -337,11 +361,17 @@ impl Raft {
         }
         self.leader = leader;
         let before = std::mem::replace(&mut self.role, role);
-        if let RoleState::Leader(deposed) = before {
-            self.refuse_reads_of(deposed);
-            // A leader had no election timer; a follower's goes on, or a candidate that cannot win could keep the others
-            // from trying for as long as it wants.
-            self.reset_election_timer();
+        match before {
+            RoleState::Leader(deposed) => {
+                self.refuse_reads_of(deposed);
+                // A leader had no election timer; a follower's goes on, or a candidate that cannot win could keep the
+                // others from trying for as long as it wants.
+                self.reset_election_timer();
+            }
+            RoleState::Candidate(tally) if self.config.bugs.has(Bug::WinWithoutRecheck) => {
+                self.bygone = Some((ended, tally));
+            }
+            _ => {}
         }
         if moved {
             self.round_confirmed = 0;
@@ -352,6 +382,9 @@ impl Raft {
     fn abandon_requests(&mut self) {
         for request in self.proposals.take_all() {
             self.answer(Effect::Forget { request });
+        }
+        if self.config.bugs.has(Bug::ReadindexLeaderRace) {
+            return;
         }
         let reason = self.who_leads();
         for request in self.asked.take_all() {
@@ -420,8 +453,13 @@ impl Raft {
     }
 
     fn apply_limit(&self) -> LogIndex {
-        if self.config.bugs.has(Bug::ApplyOnReceipt) {
+        let bugs = self.config.bugs;
+        if bugs.has(Bug::ApplyOnReceipt) {
             self.log.last_index()
+        } else if bugs.has(Bug::UncommittedVisible) {
+            self.visible_to_reads()
+        } else if bugs.has(Bug::TotalLossOnFailover) && !self.is_leader() {
+            self.log.applied()
         } else {
             self.log.commit()
         }
@@ -437,7 +475,8 @@ fn rng_of(config: &Config) -> ChaCha8Rng {
 }
 
 /// Whether no correct member could have sent this, so that handling code need not think of overflow and gaps.
-fn is_absurd(message: &Message) -> bool {
+/// Built-in bugs can send logs whose terms fall (`forgiving`).
+fn is_absurd(message: &Message, forgiving: bool) -> bool {
     let far = |index: LogIndex| index.0 >= NUMBER_MAX;
     message.term.0 >= NUMBER_MAX
         || match &message.payload {
@@ -446,7 +485,8 @@ fn is_absurd(message: &Message) -> bool {
             Payload::AppendRequest { prev_index, prev_term, entries, .. } => {
                 let mut before = (*prev_index, *prev_term);
                 let follows = |entry: &super::types::Entry| {
-                    let fits = entry.index == before.0.next() && entry.term >= before.1;
+                    let rises = entry.term >= before.1 || forgiving;
+                    let fits = entry.index == before.0.next() && rises;
                     before = (entry.index, entry.term);
                     fits
                 };

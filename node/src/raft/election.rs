@@ -16,17 +16,20 @@ use super::core::{Raft, RoleState};
 use super::message::Payload;
 use super::replication::Leader;
 use super::types::{IoSeq, LogIndex, Nanos, NodeId, Term};
-use crate::bugs::Bug;
+use crate::bugs::{Bug, Bugs};
 
 /// Who said what in one election. Voters, not answers, are counted: an answer may come twice.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     granted: BTreeSet<NodeId>,
     rejected: BTreeSet<NodeId>,
+    /// How many answers said yes; only a built-in bug looks at it.
+    grants: usize,
 }
 
 impl Tally {
-    fn count(&mut self, voter: NodeId, granted: bool) {
+    pub(super) fn count(&mut self, voter: NodeId, granted: bool) {
+        self.grants += usize::from(granted);
         // The first answer of a voter stands.
         if granted && !self.rejected.contains(&voter) {
             self.granted.insert(voter);
@@ -34,18 +37,29 @@ impl Tally {
             self.rejected.insert(voter);
         }
     }
+
+    pub(super) fn votes(&self, bugs: Bugs) -> usize {
+        if bugs.has(Bug::VotesDoubleCounted) { self.grants } else { self.granted.len() }
+    }
 }
 
 impl Raft {
     /// Draws a new time at which to campaign, in `[t, 2t)` from now.
     pub(super) fn reset_election_timer(&mut self) {
         let timeout = self.config.election_timeout.0;
-        let wait = Nanos(self.rng.random_range(timeout..timeout.saturating_mul(2)));
-        self.election_due = self.now.after(wait);
+        let wait = if self.config.bugs.has(Bug::FixedTimeouts) {
+            timeout
+        } else {
+            self.rng.random_range(timeout..timeout.saturating_mul(2))
+        };
+        self.election_due = self.now.after(Nanos(wait));
     }
 
     /// Whether a leader is alive as far as this node can know: then it helps nobody else into office.
     pub(super) fn hears_a_leader(&self) -> bool {
+        if self.config.bugs.has(Bug::PrevoteNoLease) {
+            return false;
+        }
         let lease_end = self.leader_heard.after(self.config.election_timeout);
         self.is_leader() || (self.leader.is_some() && self.now < lease_end)
     }
@@ -53,9 +67,14 @@ impl Raft {
     /// Asks around whether an election could be won.
     pub(super) fn pre_campaign(&mut self) {
         self.reset_election_timer();
+        if self.does_not_stand() {
+            return;
+        }
         let mut tally = Tally::default();
         tally.count(self.config.id, true);
-        self.become_role(RoleState::PreCandidate(tally), self.term, None);
+        let bumps = self.config.bugs.has(Bug::PrevoteBumpsTerm);
+        let term = if bumps { self.term.next() } else { self.term };
+        self.become_role(RoleState::PreCandidate(tally), term, None);
         let (last_index, last_term) = (self.log.last_index(), self.log.last_term());
         for peer in self.peers.clone().iter().copied() {
             let request = Payload::PreVoteRequest { last_index, last_term };
@@ -67,7 +86,9 @@ impl Raft {
     fn campaign(&mut self) {
         self.reset_election_timer();
         self.become_role(RoleState::Candidate(Tally::default()), self.term.next(), None);
-        self.vote = Some(self.config.id);
+        if !self.config.bugs.has(Bug::SelfVoteUnrecorded) {
+            self.vote = Some(self.config.id);
+        }
         let (last_index, last_term) = (self.log.last_index(), self.log.last_term());
         let after = self.promise_after();
         for peer in self.peers.clone().iter().copied() {
@@ -102,10 +123,10 @@ impl Raft {
 
     fn conclude_pre_vote(&mut self) {
         let RoleState::PreCandidate(tally) = &self.role else { return };
-        if self.quorum.won(tally.granted.len()) {
+        if self.quorum.won(tally.votes(self.config.bugs)) {
             self.campaign();
         } else if self.quorum.lost(tally.rejected.len()) {
-            self.become_role(RoleState::Follower, self.term, None);
+            self.give_up();
         }
     }
 
@@ -113,13 +134,27 @@ impl Raft {
         let granted = self.can_vote_for(from) && self.log_is_good(last_index, last_term);
         if granted {
             self.vote = Some(from);
-            self.reset_election_timer();
+            self.reset_timer_as_voter();
         }
-        let after = self.promise_after();
+        let unsynced = granted && self.config.bugs.has(Bug::VoteUnsynced);
+        let after = if unsynced { IoSeq(0) } else { self.promise_after() };
         self.send(from, Payload::VoteResponse { granted }, after);
     }
 
-    pub(super) fn on_vote_response(&mut self, from: NodeId, granted: bool) {
+    /// A voter does not stand itself before the candidate had its chance.
+    pub(super) fn reset_timer_as_voter(&mut self) {
+        if !self.config.bugs.has(Bug::FixedTimeouts) {
+            self.reset_election_timer();
+        }
+    }
+
+    pub(super) fn on_vote_response(&mut self, from: NodeId, term: Term, granted: bool) {
+        if self.config.bugs.has(Bug::WinWithoutRecheck) && granted {
+            self.count_late_vote(from, term);
+        }
+        if term != self.term && !self.config.bugs.has(Bug::StaleVoteCounted) {
+            return;
+        }
         let RoleState::Candidate(tally) = &mut self.role else { return };
         tally.count(from, granted);
         self.conclude_vote();
@@ -139,19 +174,33 @@ impl Raft {
         let own = self.config.id;
         let RoleState::Candidate(tally) = &self.role else { return };
         // With the requests bound to our own vote, no answer can be earlier than it; a forged one could.
-        if self.quorum.won(tally.granted.len()) && tally.granted.contains(&own) {
+        if self.quorum.won(tally.votes(self.config.bugs)) && tally.granted.contains(&own) {
             self.become_leader();
         } else if self.quorum.lost(tally.rejected.len()) {
+            self.give_up();
+        }
+    }
+
+    /// The election cannot be won: waits for the next, or for a leader.
+    fn give_up(&mut self) {
+        if !self.config.bugs.has(Bug::StuckCandidate) {
             self.become_role(RoleState::Follower, self.term, None);
         }
     }
 
-    fn become_leader(&mut self) {
+    pub(super) fn become_leader(&mut self) {
         let (own, vote) = (self.config.id, self.vote);
-        assert!(vote == Some(own), "{own} won term {} with its own vote at {vote:?}", self.term);
+        assert!(
+            vote == Some(own) || self.forgiving(),
+            "{own} won term {} with its own vote at {vote:?}",
+            self.term
+        );
         let leader = Leader::new(&self.peers, self.log.last_index(), self.now);
         self.become_role(RoleState::Leader(leader), self.term, Some(own));
         self.proposals.begin_term(self.term);
+        if self.config.bugs.has(Bug::TotalLossOnFailover) {
+            self.log.skip_to_commit();
+        }
         // An entry of our own term: only through it can the entries of older terms be committed (section 5.4.2), and
         // only when it is do we know how far they are (section 6.4 of the thesis).
         self.append_own(None, Vec::new());
@@ -162,7 +211,15 @@ impl Raft {
         self.vote == Some(candidate) || (self.vote.is_none() && self.leader.is_none())
     }
 
-    fn log_is_good(&self, last_index: LogIndex, last_term: Term) -> bool {
-        self.config.bugs.has(Bug::VoteIgnoresLog) || self.log.is_not_ahead_of(last_index, last_term)
+    pub(super) fn log_is_good(&self, last_index: LogIndex, last_term: Term) -> bool {
+        let bugs = self.config.bugs;
+        let no_shorter = last_index >= self.log.last_index();
+        if bugs.has(Bug::VoteIgnoresLog) || (bugs.has(Bug::VoteIndexOnly) && no_shorter) {
+            return true;
+        }
+        if (bugs.has(Bug::VoteIndexOnly) || bugs.has(Bug::VoteVectorCompare)) && !no_shorter {
+            return false;
+        }
+        self.log.is_not_ahead_of(last_index, last_term)
     }
 }

@@ -24,7 +24,7 @@ impl Raft {
             return;
         }
         match self.log.term_at(prev_index) {
-            Some(term) if term == prev_term => {
+            Some(term) if term == prev_term || self.config.bugs.has(Bug::NoPrevTermCheck) => {
                 self.take_entries(from, prev_index, entries, commit, round);
             }
             Some(_) if prev_index <= self.log.commit() && !self.forgiving() => self.conflicts += 1,
@@ -34,6 +34,9 @@ impl Raft {
 
     /// Follows the sender. `false`: it cannot be the leader of this term, as another node is.
     fn accept_leader(&mut self, from: NodeId) -> bool {
+        if self.config.bugs.has(Bug::ZombieHeartbeats) && self.is_zombie() {
+            return false;
+        }
         let rival = self.leader.is_some_and(|leader| leader != from);
         // Two leaders in one term do not exist, unless a built-in bug made them; then the last word wins.
         if rival && !self.forgiving() {
@@ -42,6 +45,9 @@ impl Raft {
         }
         if self.leader != Some(from) || !matches!(self.role, RoleState::Follower) {
             self.become_role(RoleState::Follower, self.term, Some(from));
+        }
+        if self.config.bugs.has(Bug::VotedForResetOnAppend) {
+            self.vote = None;
         }
         self.leader_heard = self.now;
         self.reset_election_timer();
@@ -53,25 +59,44 @@ impl Raft {
         &mut self,
         from: NodeId,
         prev_index: LogIndex,
-        mut entries: Vec<Entry>,
+        entries: Vec<Entry>,
         commit: LogIndex,
         round: u64,
     ) {
-        let matched = LogIndex(prev_index.0 + entries.len() as u64);
-        if let Some(at) = self.log.first_missing(&entries) {
-            let missing = entries.split_off(at);
-            let first = missing[0].index;
-            if first <= self.log.commit() && !self.forgiving() {
-                self.conflicts += 1;
-                return;
-            }
-            self.log.replace_from(missing);
-            self.writes.touch(first);
+        let mut matched = LogIndex(prev_index.0 + entries.len() as u64);
+        let verified = self.verified(matched, entries.is_empty());
+        if !self.store(prev_index, entries) {
+            self.conflicts += 1;
+            return;
         }
-        self.log.commit_to(commit.min(matched));
+        let told = commit.min(verified.min(self.log.last_index()));
+        if self.config.bugs.has(Bug::CommitRegress) {
+            self.log.commit_back_to(told);
+        }
+        self.log.commit_to(told);
+        if self.config.bugs.has(Bug::AckOwnLastIndex) {
+            matched = self.log.last_index();
+        }
         let after = self.acknowledge_after(matched);
         self.confirm_round(from, matched, round, after);
         self.send(from, Payload::AppendAccepted { matched, round }, after);
+    }
+
+    /// Takes those of `entries`, which begin behind `prev`, that are new. `false`: they contradict what is committed.
+    fn store(&mut self, prev: LogIndex, mut entries: Vec<Entry>) -> bool {
+        if self.stores_in_its_own_way() {
+            self.store_in_its_own_way(prev, entries);
+            return true;
+        }
+        let Some(at) = self.log.first_missing(&entries) else { return true };
+        let missing = entries.split_off(at);
+        let first = missing[0].index;
+        if first <= self.log.commit() && !self.forgiving() {
+            return false;
+        }
+        self.log.replace_from(missing);
+        self.writes.touch(first);
+        true
     }
 
     /// Answers a round ahead of the acknowledgement that is to leave `after` a write: the term has to be durable for it,
@@ -106,6 +131,6 @@ impl Raft {
 
     /// Whether a built-in bug may lose committed entries, so that doing what naive code does is better than refusing.
     pub(super) fn forgiving(&self) -> bool {
-        self.config.bugs.may_lose_committed()
+        self.config.bugs.forgiving()
     }
 }

@@ -1,8 +1,9 @@
 //! The replicated log in memory, and the two marks in it: committed and applied.
 //!
 //! Invariants, asserted where they could break:
-//! - entry `i` sits at position `i - 1`; terms never fall from one entry to the next;
-//! - `applied <= commit <= last` (under the built-in bug `apply-on-receipt`: `applied <= last`);
+//! - entry `i` sits at position `i - 1`; terms never fall from one entry to the next (unless the log is `forgiving`);
+//! - `applied <= commit <= last` (under the built-in bugs `apply-on-receipt` and `uncommitted-visible`:
+//!   `applied <= last`);
 //! - committed entries are never replaced, and neither mark moves back. Built-in bugs that lose committed entries by
 //!   design make the log `forgiving`: the marks then move back with the truncation, as naive code would have it, so that
 //!   the process lives on and clients see the damage.
@@ -31,7 +32,10 @@ impl Log {
         for (at, entry) in entries.iter().enumerate() {
             let (index, term) = (entry.index, entry.term);
             assert!(index.0 == at as u64 + 1, "recovered entry {index} at position {at}");
-            assert!(term >= before, "recovered entry {index} of term {term} after {before}");
+            assert!(
+                term >= before || forgiving,
+                "recovered entry {index} of term {term} after {before}"
+            );
             before = term;
         }
         let commit = commit.min(LogIndex(entries.len() as u64));
@@ -81,7 +85,10 @@ impl Log {
     pub(super) fn push(&mut self, mut entry: Entry) -> LogIndex {
         entry.index = self.last_index().next();
         let (term, last_term) = (entry.term, self.last_term());
-        assert!(term >= last_term, "entry of term {term} behind one of term {last_term}");
+        assert!(
+            term >= last_term || self.forgiving,
+            "entry of term {term} behind one of term {last_term}"
+        );
         self.uncommitted_bytes += entry_bytes(&entry);
         self.entries.push(entry);
         self.last_index()
@@ -105,7 +112,8 @@ impl Log {
         self.entries.extend(entries);
     }
 
-    fn truncate_from(&mut self, first: LogIndex) {
+    /// Cuts off everything from `first` on.
+    pub(super) fn truncate_from(&mut self, first: LogIndex) {
         if first > self.last_index() {
             return;
         }
@@ -138,6 +146,18 @@ impl Log {
         self.commit = index;
     }
 
+    /// The built-in bug `commit-regress`: moves both marks down to `index`.
+    pub(super) fn commit_back_to(&mut self, index: LogIndex) {
+        self.commit = self.commit.min(index);
+        self.applied = self.applied.min(index);
+        self.recount_uncommitted();
+    }
+
+    /// The built-in bug `total-loss-on-failover`: takes what is committed for applied.
+    pub(super) fn skip_to_commit(&mut self) {
+        self.applied = self.commit;
+    }
+
     /// Entries from `from` on, at least one if there is one, then as many as fit into `bytes_max`.
     pub(super) fn batch(&self, from: LogIndex, to: LogIndex, bytes_max: usize) -> Vec<Entry> {
         if from > to {
@@ -151,6 +171,27 @@ impl Log {
         });
         let count = fitting.count().clamp(1, range.len());
         range[..count].to_vec()
+    }
+
+    /// The built-in bug `gap-in-batch`: leaves out what does not fit, goes on with what does, and numbers it anew.
+    pub(super) fn batch_with_gaps(
+        &self,
+        from: LogIndex,
+        to: LogIndex,
+        bytes_max: usize,
+    ) -> Vec<Entry> {
+        let whole = self.batch(from, to, usize::MAX);
+        let (mut index, mut left) = (from, bytes_max);
+        let mut fitting = Vec::new();
+        for entry in whole {
+            let bytes = entry_bytes(&entry);
+            if bytes <= left || fitting.is_empty() {
+                left = left.saturating_sub(bytes);
+                fitting.push(Entry { index, ..entry });
+                index = index.next();
+            }
+        }
+        fitting
     }
 
     /// The next entries for the state machine up to `limit`, marked as applied; empty if there are none.
@@ -177,6 +218,11 @@ impl Log {
     /// Entries from `first` to the end, for the disk.
     pub(super) fn tail(&self, first: LogIndex) -> Vec<Entry> {
         self.entries[first.prev().0 as usize..].to_vec()
+    }
+
+    /// All entries.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 }
 

@@ -19,6 +19,8 @@ use super::types::{LogIndex, Nanos};
 pub(super) struct Progress {
     /// Highest index that the follower has confirmed, durably, to be like ours.
     pub(super) matched: LogIndex,
+    /// The last round that it had been sent when it confirmed that: messages of later ones left with it known.
+    confirmed_by: u64,
     /// The first entry of the next message.
     pub(super) next: LogIndex,
     /// How to send.
@@ -53,6 +55,7 @@ impl Progress {
     pub(super) fn new(next: LogIndex, now: Nanos) -> Self {
         Self {
             matched: LogIndex(0),
+            confirmed_by: 0,
             next,
             mode: Mode::Probe { waiting: false },
             contact: now,
@@ -89,7 +92,10 @@ impl Progress {
 
     /// The follower's log matches up to `matched`.
     pub(super) fn accepted(&mut self, matched: LogIndex) {
-        self.matched = self.matched.max(matched);
+        if matched > self.matched {
+            self.matched = matched;
+            self.confirmed_by = self.round_sent;
+        }
         self.next = self.next.max(self.matched.next());
         match &mut self.mode {
             Mode::Probe { .. } if matched >= self.next.prev() => {
@@ -124,10 +130,24 @@ impl Progress {
         }
     }
 
-    /// The follower has lost what it had confirmed; only a built-in bug can make it. Starts over at its own word.
+    /// Whether a rejection means that the follower has lost what it had confirmed, and not that the message it answers
+    /// overtook others.
+    pub(super) fn has_lost(&self, prev: LogIndex, guess: LogIndex, round: u64) -> bool {
+        prev <= self.matched && guess < self.matched && round > self.confirmed_by
+    }
+
+    /// The follower has lost what it had confirmed; only a built-in bug can make it. Starts over at its own word, with the
+    /// next heartbeat: a follower that says so again and again must not keep both busy.
     pub(super) fn forget_match(&mut self, guess: LogIndex) {
         self.matched = self.matched.min(guess);
         self.probe();
+        self.mode = Mode::Probe { waiting: true };
+    }
+
+    /// Probes at `next`, also below what is confirmed: only built-in bugs do.
+    pub(super) fn rewind(&mut self, next: LogIndex) {
+        self.probe();
+        self.next = next.max(LogIndex(1));
     }
 
     /// Starts over at the last index that is known to match.
@@ -212,6 +232,18 @@ mod tests {
         progress.sent(None);
         assert!(!progress.rejected(LogIndex(9), LogIndex(2)));
         assert!(!progress.has_room(1));
+    }
+
+    /// A heartbeat of round 6 overtook the entries before it: that it was rejected says nothing about them.
+    #[test]
+    fn a_rejection_is_no_loss_unless_its_message_came_after_the_confirmation() {
+        let mut progress = replicating(3);
+        progress.sent(Some(LogIndex(5)));
+        progress.round_sent = 6;
+        progress.accepted(LogIndex(5));
+        assert!(!progress.has_lost(LogIndex(5), LogIndex(3), 6));
+        assert!(progress.has_lost(LogIndex(5), LogIndex(3), 7));
+        assert!(!progress.has_lost(LogIndex(6), LogIndex(5), 7), "nothing that it had confirmed");
     }
 
     /// A hint is a place to try, never a confirmation (`hint-as-match`), and never below what is confirmed.

@@ -18,6 +18,7 @@ use super::core::Raft;
 use super::event::{Effect, Refusal};
 use super::message::Payload;
 use super::types::{IoSeq, Nanos, NodeId, RequestId, Term};
+use crate::bugs::Bug;
 
 /// Bytes of entries that a leader keeps uncommitted before it refuses more. An entry larger than this is still taken when
 /// there is no other.
@@ -106,6 +107,11 @@ impl Seen {
         }
         true
     }
+
+    /// The built-in bug `dedupe-last-only`.
+    fn differs_from_last(&mut self, request: RequestId) -> bool {
+        self.dropped.insert(request.node, request.number) != Some(request.number)
+    }
 }
 
 impl Raft {
@@ -141,7 +147,7 @@ impl Raft {
             }
             return;
         }
-        if !self.proposals.seen.first_time(request, SEEN_MAX) {
+        if !self.is_new(request) {
             return;
         }
         if self.is_leader() && self.has_room_for(&command) {
@@ -150,6 +156,19 @@ impl Raft {
         } else {
             self.send(from, Payload::ProposeRejected { request }, IoSeq(0));
         }
+    }
+
+    /// Whether a handed-on write has not been here before.
+    fn is_new(&mut self, request: RequestId) -> bool {
+        let (bugs, seen) = (self.config.bugs, &mut self.proposals.seen);
+        if bugs.has(Bug::DedupeLastOnly) {
+            return seen.differs_from_last(request);
+        }
+        if bugs.has(Bug::EvictThenExecute) {
+            seen.dropped.clear();
+            return seen.first_time(request, 2);
+        }
+        seen.first_time(request, SEEN_MAX) || bugs.has(Bug::NoDedupe)
     }
 
     /// The leader has not appended a write of ours, and will not.

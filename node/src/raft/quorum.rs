@@ -1,7 +1,7 @@
 //! How many members are enough: for votes, for confirming a leader, and for committing.
 //!
-//! Any two quorums of a kind share a member; that is the whole reason why Raft is safe (section 5.4.3). Two built-in
-//! bugs live here, because each breaks exactly this: `half-quorum` and `commit-minority`.
+//! Any two quorums of a kind share a member; that is the whole reason why Raft is safe (section 5.4.3). Some built-in
+//! bugs live here, because each breaks exactly this: `half-quorum`, `majority-const-3` and `commit-minority`.
 
 use super::types::LogIndex;
 use crate::bugs::{Bug, Bugs};
@@ -19,7 +19,8 @@ impl Quorum {
     pub(super) fn new(members: usize, bugs: Bugs) -> Self {
         assert!(members > 0, "a cluster without members");
         let halves = bugs.has(Bug::HalfQuorum) && members.is_multiple_of(2);
-        let votes = if halves { members / 2 } else { members / 2 + 1 };
+        let majority = if halves { members / 2 } else { members / 2 + 1 };
+        let votes = if bugs.has(Bug::MajorityConst3) { members.min(3) } else { majority };
         let commit =
             if bugs.has(Bug::CommitMinority) { votes.saturating_sub(1).max(1) } else { votes };
         Self { members, votes, commit }

@@ -23,7 +23,7 @@ use super::message::Payload;
 use super::proposals::PATIENCE_TIMEOUTS;
 use super::replication::Leader;
 use super::types::{IoSeq, LogIndex, Nanos, NodeId, RequestId};
-use crate::bugs::Bug;
+use crate::bugs::{Bug, Bugs};
 
 /// Reads that one node keeps waiting; more are refused.
 const READS_MAX: usize = 1 << 16;
@@ -55,6 +55,13 @@ struct Batch {
 impl ReadRounds {
     pub(super) fn len(&self) -> usize {
         self.waiting.len() + self.confirming.iter().map(|batch| batch.readers.len()).sum::<usize>()
+    }
+
+    fn enqueue(&mut self, reader: Reader, bugs: Bugs) {
+        match self.confirming.back_mut() {
+            Some(batch) if bugs.has(Bug::ReadJoinsOldBatch) => batch.readers.push(reader),
+            _ => self.waiting.push(reader),
+        }
     }
 
     /// `round` begins: everything that waits goes with it.
@@ -111,13 +118,12 @@ impl Raft {
 
     fn enqueue_read(&mut self, asker: Option<NodeId>, request: RequestId) {
         let reader = Reader { asker, request };
-        let commit = self.log.commit();
+        let (bugs, commit) = (self.config.bugs, self.log.commit());
+        let local = bugs.has(Bug::LocalLeaderRead) || bugs.has(Bug::ReadindexNoQuorum);
         match &mut self.role {
-            RoleState::Leader(_) if self.config.bugs.has(Bug::LocalLeaderRead) => {
-                self.serve(reader, Ok(commit));
-            }
+            RoleState::Leader(_) if local => self.serve(reader, Ok(commit)),
             RoleState::Leader(leader) if leader.reads.len() < READS_MAX => {
-                leader.reads.waiting.push(reader);
+                leader.reads.enqueue(reader, bugs);
             }
             _ => self.serve(reader, Err(Refusal::Busy)),
         }
@@ -130,7 +136,9 @@ impl Raft {
         request: RequestId,
         index: Option<LogIndex>,
     ) {
-        if self.leader != Some(from) || self.asked.0.remove(&request).is_none() {
+        let told_by_leader = self.leader == Some(from);
+        let believed = told_by_leader || self.config.bugs.has(Bug::ReadindexLeaderRace);
+        if !believed || self.asked.0.remove(&request).is_none() {
             return;
         }
         self.answer(match index {
@@ -152,11 +160,7 @@ impl Raft {
         while let Some(batch) = leader.reads.take_confirmed(confirmed) {
             done.push(batch);
         }
-        for batch in done {
-            for reader in batch.readers {
-                self.serve(reader, Ok(batch.index));
-            }
-        }
+        self.serve_all(done);
     }
 
     /// Begins a round for reads that wait, unless one is on its way or positions are not known yet.
@@ -164,7 +168,8 @@ impl Raft {
         let commit = self.log.commit();
         let RoleState::Leader(leader) = &self.role else { return };
         let reads = &leader.reads;
-        if reads.waiting.is_empty() || !reads.confirming.is_empty() || commit < leader.first_own {
+        let known = commit >= leader.first_own || self.config.bugs.has(Bug::ReadindexNoNoop);
+        if reads.waiting.is_empty() || !reads.confirming.is_empty() || !known {
             return;
         }
         self.start_round();
@@ -174,11 +179,22 @@ impl Raft {
 
     /// This node does not lead any more, so it cannot tell where the reads belong.
     pub(super) fn refuse_reads_of(&mut self, deposed: Leader) {
-        let ReadRounds { waiting, confirming } = deposed.reads;
+        let ReadRounds { waiting, mut confirming } = deposed.reads;
+        if self.config.bugs.has(Bug::ReadindexLeaderRace) {
+            self.serve_all(std::mem::take(&mut confirming));
+        }
         let readers = confirming.into_iter().flat_map(|batch| batch.readers);
         let reason = self.who_leads();
         for reader in readers.chain(waiting) {
             self.serve(reader, Err(reason));
+        }
+    }
+
+    fn serve_all(&mut self, batches: impl IntoIterator<Item = Batch>) {
+        for batch in batches {
+            for reader in batch.readers {
+                self.serve(reader, Ok(batch.index));
+            }
         }
     }
 
@@ -197,13 +213,15 @@ impl Raft {
     /// Asks again about reads without an answer, and refuses the very old ones.
     pub(super) fn sweep_reads(&mut self) {
         let Some(leader) = self.leader else { return };
+        // A correct node that leads has asked nobody: changing the leader refused what was asked before.
+        let own = self.config.id;
         let patience = Nanos(self.config.election_timeout.0.saturating_mul(PATIENCE_TIMEOUTS));
         let asked = self.asked.0.iter().map(|(request, since)| (*request, *since));
         for (request, since) in asked.collect::<Vec<_>>() {
             if since.after(patience) <= self.now {
                 self.asked.0.remove(&request);
                 self.answer(Effect::Refuse { request, reason: Refusal::NoAnswer });
-            } else if since.after(self.config.election_timeout) <= self.now {
+            } else if since.after(self.config.election_timeout) <= self.now && leader != own {
                 self.send(leader, Payload::ReadIndexRequest { request }, IoSeq(0));
             }
         }

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use super::broken;
 use super::core::{Raft, RoleState};
 use super::message::Payload;
 use super::progress::Progress;
@@ -68,7 +69,9 @@ impl Raft {
     pub(super) fn quorum_lost_at(&self, leader: &Leader) -> Nanos {
         // A leader that does not ask a quorum before it reads does not miss one either, as in etcd 0.4: stepping down in
         // time would hide most of the damage, since followers wait as long before they elect another.
-        if self.config.bugs.has(Bug::LocalLeaderRead) {
+        let bugs = self.config.bugs;
+        let deaf = bugs.has(Bug::NoCheckQuorum) || bugs.has(Bug::ZombieHeartbeats);
+        if deaf || bugs.has(Bug::LocalLeaderRead) {
             return Nanos(u64::MAX);
         }
         let contacts = leader.followers.values().map(|follower| follower.contact);
@@ -78,10 +81,14 @@ impl Raft {
 
     pub(super) fn on_append_accepted(&mut self, from: NodeId, matched: LogIndex, round: u64) {
         let last_index = self.log.last_index();
+        let regress = self.config.bugs.has(Bug::MatchRegress);
         let Some(follower) = self.heard_from(from, round) else { return };
         if matched > last_index {
             self.ignored += 1;
             return;
+        }
+        if regress {
+            follower.matched = follower.matched.min(matched);
         }
         follower.accepted(matched);
     }
@@ -93,11 +100,14 @@ impl Raft {
         (hint_index, hint_term): (LogIndex, Term),
         round: u64,
     ) {
-        let lost = self.config.bugs.has(Bug::AckBeforeFsync);
+        let (bugs, hint) = (self.config.bugs, hint_index.min(self.log.last_index()));
         let guess = self.log.last_with_term_up_to(hint_index, hint_term).0;
         let Some(follower) = self.heard_from(from, round) else { return };
+        if broken::misreads_rejection(bugs, follower, prev_index, hint, guess) {
+            return;
+        }
         // Correct followers keep what they have acknowledged. Those that may lose it would be stuck for ever here.
-        if lost && prev_index <= follower.matched && hint_index < follower.matched {
+        if bugs.forgiving() && follower.has_lost(prev_index, guess, round) {
             follower.forget_match(guess);
         } else {
             follower.rejected(prev_index, guess);
@@ -115,6 +125,7 @@ impl Raft {
     /// Any answer of a follower in this term: it is alive, and it followed us after `round` began.
     fn heard_from(&mut self, from: NodeId, round: u64) -> Option<&mut Progress> {
         let now = self.now;
+        let any_round = self.config.bugs.has(Bug::AckAnyRound);
         let RoleState::Leader(leader) = &mut self.role else { return None };
         if round > leader.round {
             self.ignored += 1;
@@ -122,14 +133,15 @@ impl Raft {
         }
         let follower = leader.followers.get_mut(&from)?;
         follower.contact = now;
-        follower.round_answered = follower.round_answered.max(round);
+        let answered = if any_round { leader.round } else { round };
+        follower.round_answered = follower.round_answered.max(answered);
         Some(follower)
     }
 
     /// Commits what enough members have, provided that it is of our own term: entries of older terms can be on a majority
     /// and still be replaced (figure 8).
     fn advance_commit(&mut self) {
-        let own = if self.config.bugs.has(Bug::AckBeforeFsync) {
+        let own = if self.trusts_its_disk() {
             self.log.last_index()
         } else {
             self.writes.durable_index(self.log.last_index())
@@ -137,7 +149,8 @@ impl Raft {
         let RoleState::Leader(leader) = &self.role else { return };
         let matched = leader.followers.values().map(|follower| follower.matched);
         let index = self.quorum.committed(matched.chain([own]).collect());
-        if self.log.term_at(index) == Some(self.term) {
+        let any_term = self.config.bugs.has(Bug::Figure8);
+        if any_term || self.log.term_at(index) == Some(self.term) {
             self.log.commit_to(index);
         }
     }
@@ -156,7 +169,12 @@ impl Raft {
         }
         let prev_index = follower.next.prev();
         let to = if owes_entries { last } else { prev_index };
-        let entries = self.log.batch(follower.next, to, self.config.batch_bytes_max);
+        let bytes_max = self.config.batch_bytes_max;
+        let entries = if self.config.bugs.has(Bug::GapInBatch) {
+            self.log.batch_with_gaps(follower.next, to, bytes_max)
+        } else {
+            self.log.batch(follower.next, to, bytes_max)
+        };
         follower.sent(entries.last().map(|entry| entry.index));
         follower.round_sent = round;
         follower.commit_sent = commit;
@@ -170,10 +188,11 @@ impl Raft {
     /// Begins a heartbeat round: every follower is sent something, and reads that have come by now ride on the answers.
     pub(super) fn start_round(&mut self) {
         let commit = self.log.commit();
+        let guesses = self.config.bugs.has(Bug::ReadindexNoNoop);
         let RoleState::Leader(leader) = &mut self.role else { return };
         leader.round += 1;
         leader.heartbeat_due = self.now.after(self.config.heartbeat);
-        if commit >= leader.first_own {
+        if commit >= leader.first_own || guesses {
             leader.reads.board(leader.round, commit);
         }
     }

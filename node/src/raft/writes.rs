@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use super::event::Effect;
 use super::log::Log;
 use super::types::{HardState, IoSeq, LogIndex};
+use crate::bugs::{Bug, Bugs};
 
 /// Book-keeping of disk writes.
 #[derive(Debug, Clone)]
@@ -31,17 +32,22 @@ pub(super) struct Writes {
     /// Lowest index that changed since the last write.
     unwritten_from: Option<LogIndex>,
     in_flight: VecDeque<InFlight>,
+    bugs: Bugs,
+    /// Where the longest of the confirmed writes ended; only the built-in bug `append-aba` takes it for a durable index.
+    ended: LogIndex,
 }
 
 #[derive(Debug, Clone)]
 struct InFlight {
     io: IoSeq,
     first: Option<LogIndex>,
+    /// Where the log ended then.
+    last: LogIndex,
 }
 
 impl Writes {
     /// Everything recovered is durable.
-    pub(super) fn new(written: HardState) -> Self {
+    pub(super) fn new(written: HardState, bugs: Bugs) -> Self {
         Self {
             issued: IoSeq(0),
             confirmed: IoSeq(0),
@@ -49,6 +55,8 @@ impl Writes {
             promise_io: IoSeq(0),
             unwritten_from: None,
             in_flight: VecDeque::new(),
+            bugs,
+            ended: LogIndex(0),
         }
     }
 
@@ -72,13 +80,21 @@ impl Writes {
             return self.upcoming();
         }
         let covers = |write: &&InFlight| write.first.is_some_and(|first| first <= index);
-        self.in_flight.iter().rev().find(covers).map_or(IoSeq(0), |write| write.io)
+        let mut covering = self.in_flight.iter().filter(covers);
+        let aba = self.bugs.has(Bug::AppendAba);
+        let write = if aba { covering.next() } else { covering.next_back() };
+        write.map_or(IoSeq(0), |write| write.io)
     }
 
     /// Highest index up to which the log, as it is in memory, is durable.
     pub(super) fn durable_index(&self, last_index: LogIndex) -> LogIndex {
         let firsts = self.in_flight.iter().filter_map(|write| write.first);
-        firsts.chain(self.unwritten_from).map(LogIndex::prev).fold(last_index, LogIndex::min)
+        let durable =
+            firsts.chain(self.unwritten_from).map(LogIndex::prev).fold(last_index, LogIndex::min);
+        if self.bugs.has(Bug::AppendAba) {
+            return durable.max(self.ended.min(last_index));
+        }
+        durable
     }
 
     /// Everything up to `io` is durable. An old or repeated confirmation changes nothing.
@@ -86,7 +102,8 @@ impl Writes {
         assert!(io <= self.issued, "write {io} confirmed, but only {} issued", self.issued);
         self.confirmed = self.confirmed.max(io);
         while self.in_flight.front().is_some_and(|write| write.io <= self.confirmed) {
-            self.in_flight.pop_front();
+            let write = self.in_flight.pop_front();
+            self.ended = write.map_or(self.ended, |write| write.last.max(self.ended));
         }
     }
 
@@ -105,7 +122,7 @@ impl Writes {
         }
         let changed = hard != self.written;
         self.written = hard;
-        self.in_flight.push_back(InFlight { io, first });
+        self.in_flight.push_back(InFlight { io, first, last: log.last_index() });
         let entries = first.map_or_else(Vec::new, |first| log.tail(first));
         Some(Effect::Write { io, hard: changed.then_some(hard), entries })
     }
@@ -149,7 +166,7 @@ mod tests {
     /// etcd-raft: `async_storage_writes_append_aba_race`.
     #[test]
     fn a_late_confirmation_does_not_vouch_for_entries_that_replaced_the_confirmed_ones() {
-        let mut writes = Writes::new(HardState::default());
+        let mut writes = Writes::new(HardState::default(), Bugs::NONE);
         let old = write(&mut writes, 1, &[1, 1, 1]);
         let new = write(&mut writes, 2, &[1, 2, 2]);
         let newest = write(&mut writes, 2, &[1, 3, 3]);
@@ -166,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_waits_for_its_own_entries_only() {
-        let mut writes = Writes::new(HardState::default());
+        let mut writes = Writes::new(HardState::default(), Bugs::NONE);
         let first = write(&mut writes, 1, &[1, 1]);
         let second = write(&mut writes, 3, &[1, 1, 1]);
         assert_eq!(writes.log_after(LogIndex(2)), first);
@@ -177,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_promise_waits_for_term_and_vote_but_not_for_the_commit_hint() {
-        let mut writes = Writes::new(HardState::default());
+        let mut writes = Writes::new(HardState::default(), Bugs::NONE);
         let hinted = HardState { commit: LogIndex(4), ..HardState::default() };
         assert_eq!(writes.take(hinted, &log_of(&[])), None);
         let bumped = HardState { term: Term(2), ..hinted };
@@ -195,7 +212,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "write 2 confirmed, but only 1 issued")]
     fn confirming_what_was_never_written_is_a_broken_shell() {
-        let mut writes = Writes::new(HardState::default());
+        let mut writes = Writes::new(HardState::default(), Bugs::NONE);
         write(&mut writes, 1, &[1]);
         writes.confirm(IoSeq(2));
     }

@@ -1,15 +1,12 @@
 //! The client API: etcd's KV and Maintenance services, on top of the driver and the store.
 //!
-//! - Writes (`Put`, `DeleteRange`, `Txn`) go through the log; on a follower the core hands them to the leader, once.
-//! - `Range`, and a `Txn` that only reads, wait for a read position that a quorum has confirmed, then read the store of
-//!   the node that was asked; with `serializable` set they read it as it is. So a reading `Txn` costs no log entry, as
-//!   in etcd.
-//! - A request is taken if fewer than [`WRITES_MAX`] (or [`READS_MAX`]) are under way and their commands fit into
-//!   [`COMMAND_BYTES_MAX`]; otherwise it is refused before anything happened.
-//! - The answer is awaited for [`REQUEST_TIMEOUT`], or the client's own deadline if that is shorter; then the waiter is
-//!   gone, and what becomes of a write is not known.
+//! - What a request needs is said by [`plan`]: a write goes through the log (on a follower the core hands it to the leader,
+//!   once), a read waits for a read position unless it need not, and then reads the store of the node that was asked.
+//! - A request is taken if fewer than [`Limits`] says are under way; otherwise it is refused before anything happened.
+//! - The answer is awaited for [`Limits::request_timeout`], or the client's own deadline if that is shorter; then the
+//!   waiter is gone, and what becomes of a write is not known.
 //!
-//! Errors: see [`super::failure`].
+//! Errors: see [`Failure`].
 
 use std::sync::{Arc, TryLockError};
 use std::time::Duration;
@@ -18,26 +15,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
 use tonic::Status;
 
 use super::applier::SharedStore;
-use super::failure::Failure;
-use super::inbox::{Inbox, Input};
+use super::inbox::Inbox;
 use super::metrics::Metrics;
 use super::view::View;
-use crate::kv::{KvError, KvRequest, KvResponse, Store, encode_command, validate};
-use crate::proto::etcdserverpb::ResponseHeader;
+use crate::bugs::Bugs;
+use crate::kv::KvResponse;
 use crate::proto::etcdserverpb::kv_server::KvServer;
 use crate::proto::etcdserverpb::maintenance_server::MaintenanceServer;
+use crate::raft::Term;
+use crate::replica::{Answer, Call, Failure, Input, Limits, Plan, Query, plan};
 
 mod kv;
 mod maintenance;
 
-/// How long a request is waited for: etcd's 5 s plus twice its election timeout of 1 s.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
-/// Writes under way.
-const WRITES_MAX: usize = 8192;
-/// Linearizable reads under way.
-const READS_MAX: usize = 16384;
-/// Bytes of the commands of writes under way.
-const COMMAND_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Largest message that is decoded at all. Longer than the longest valid request, so that one which is a little too
 /// large is refused in etcd's words.
 const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -50,6 +40,8 @@ pub(super) struct Api {
     store: SharedStore,
     metrics: Arc<Metrics>,
     admission: Admission,
+    request_timeout: Duration,
+    bugs: Bugs,
 }
 
 /// Places for requests under way.
@@ -61,11 +53,11 @@ struct Admission {
 }
 
 impl Admission {
-    fn new() -> Self {
+    fn new(limits: &Limits) -> Self {
         Self {
-            writes: Semaphore::new(WRITES_MAX),
-            command_bytes: Semaphore::new(COMMAND_BYTES_MAX),
-            reads: Arc::new(Semaphore::new(READS_MAX)),
+            writes: Semaphore::new(limits.writes_max),
+            command_bytes: Semaphore::new(limits.command_bytes_max),
+            reads: Arc::new(Semaphore::new(limits.reads_max)),
         }
     }
 
@@ -88,8 +80,18 @@ impl Api {
         view: Arc<View>,
         store: SharedStore,
         metrics: Arc<Metrics>,
+        limits: &Limits,
     ) -> Self {
-        Self { inbox, view, store, metrics, admission: Admission::new() }
+        let admission = Admission::new(limits);
+        let request_timeout = Duration::from_nanos(limits.request_timeout.0);
+        Self { inbox, view, store, metrics, admission, request_timeout, bugs: Bugs::NONE }
+    }
+
+    /// With built-in bugs.
+    #[must_use]
+    pub(super) const fn with_bugs(mut self, bugs: Bugs) -> Self {
+        self.bugs = bugs;
+        self
     }
 
     /// The KV service as tonic serves it.
@@ -102,30 +104,38 @@ impl Api {
         MaintenanceServer::from_arc(Arc::clone(self)).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    /// Takes a write through the log.
-    async fn write(&self, request: KvRequest) -> Result<KvResponse, Status> {
-        match self.try_write(&request).await {
-            Ok(mut response) => {
-                self.complete(response.header_mut());
-                Ok(response)
+    /// Serves a call of the KV service.
+    async fn serve(&self, call: Call) -> Result<Answer, Status> {
+        let writes = call.is_write();
+        match self.try_serve(call).await {
+            Ok(mut answer) => {
+                answer.sign(self.view.cluster, self.view.id, Term(self.view.term()));
+                Ok(answer)
             }
-            Err(failure) => {
+            Err(failure) if writes => {
                 self.metrics.proposals_failed.increment();
                 Err(failure.into_write_status())
             }
+            Err(failure) => Err(failure.into_read_status()),
         }
     }
 
-    async fn try_write(&self, request: &KvRequest) -> Result<KvResponse, Failure> {
-        validate(request).map_err(Failure::Refused)?;
+    async fn try_serve(&self, call: Call) -> Result<Answer, Failure> {
+        match plan(call).map_err(Failure::Refused)? {
+            Plan::Write { command } => self.write(command).await.map(Answer::from),
+            Plan::Read { query, serializable, wide } => self.read(query, serializable, wide).await,
+        }
+    }
+
+    /// Takes a write through the log.
+    async fn write(&self, command: Vec<u8>) -> Result<KvResponse, Failure> {
         if self.view.is_stopping() {
             return Err(Failure::Stopping);
         }
-        let command = encode_command(request);
         let _place = self.admission.write(command.len()).ok_or(Failure::TooManyRequests)?;
-        let (reply, answer) = oneshot::channel();
-        self.inbox.put(Input::Write { command, reply });
-        match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
+        let (ticket, answer) = oneshot::channel();
+        self.inbox.put(Input::Write { command, ticket });
+        match tokio::time::timeout(self.request_timeout, answer).await {
             Ok(Ok(result)) => result,
             // The driver ended with the request in its hands.
             Ok(Err(_)) => Err(Failure::Stopped),
@@ -135,29 +145,24 @@ impl Api {
 
     /// Reads the store: as it is if `serializable`, else after a quorum has confirmed where the log stands. A `wide` read
     /// may take long, and so may one that meets a command being applied: both go to a thread where they hold up nobody.
-    async fn read<T: Send + 'static>(
-        &self,
-        serializable: bool,
-        wide: bool,
-        read: impl FnOnce(&Store) -> Result<T, KvError> + Send + 'static,
-    ) -> Result<T, Failure> {
+    async fn read(&self, query: Query, serializable: bool, wide: bool) -> Result<Answer, Failure> {
         let place = self.admission.read().ok_or(Failure::TooManyRequests)?;
         if !serializable {
             self.confirm().await?;
         }
         if !wide {
             match self.store.try_read() {
-                Ok(store) => return read(&store).map_err(Failure::Refused),
+                Ok(store) => return query.run(&store, self.bugs).map_err(Failure::Refused),
                 // Left by an applier that broke: the node is about to end, and answers nothing more.
                 Err(TryLockError::Poisoned(_)) => return Err(Failure::Stopping),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        let store = Arc::clone(&self.store);
+        let (store, bugs) = (Arc::clone(&self.store), self.bugs);
         let reading = tokio::task::spawn_blocking(move || {
             let _held_until_done = place;
             match store.read() {
-                Ok(store) => read(&store).map_err(Failure::Refused),
+                Ok(store) => query.run(&store, bugs).map_err(Failure::Refused),
                 Err(_) => Err(Failure::Stopping),
             }
         });
@@ -169,20 +174,13 @@ impl Api {
         if self.view.is_stopping() {
             return Err(Failure::Stopping);
         }
-        let (reply, answer) = oneshot::channel();
-        self.inbox.put(Input::Read { reply });
-        match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
+        let (ticket, answer) = oneshot::channel();
+        self.inbox.put(Input::Read { ticket });
+        match tokio::time::timeout(self.request_timeout, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Failure::Stopping),
             Err(_) => Err(Failure::TimedOut),
         }
-    }
-
-    /// Adds what the state machine does not know.
-    fn complete(&self, header: &mut ResponseHeader) {
-        header.cluster_id = self.view.cluster;
-        header.member_id = self.view.id.0;
-        header.raft_term = self.view.term();
     }
 }
 

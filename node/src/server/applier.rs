@@ -10,65 +10,29 @@
 //! that holds the store may delay a heartbeat, hence the queue. It has no bound of its own: what is in it is also in the
 //! core's log.
 //!
+//! What applying is, is said in [`crate::replica`]; here is when, and on which thread.
+//!
 //! Invariant: entries are applied in log order, each once; the driver is the only one who gives, and it applies itself
 //! only while nothing is queued.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 
 use super::error::NodeError;
-use super::failure::Failure;
 use super::inbox::{Inbox, Input, ReadReply, WriteReply};
 use super::metrics::Metrics;
 use super::view::View;
 use crate::bugs::Bugs;
-use crate::kv::{KvError, KvRequest, Store, decode_command};
-use crate::proto::etcdserverpb::RequestOp;
-use crate::proto::etcdserverpb::request_op::Request;
-use crate::raft::{Entry, LogIndex};
+use crate::kv::Store;
+use crate::raft::LogIndex;
+use crate::replica::{self, Broken, Failure, Readers, run_batch};
 
 /// The store as it is shared: applying writes, requests read.
 pub(super) type SharedStore = Arc<RwLock<Store>>;
 
-/// Consecutive committed entries.
-#[derive(Debug)]
-pub(super) struct Batch {
-    first: LogIndex,
-    last: LogIndex,
-    /// What the entries ask for, decoded before the store is locked; nothing for a leader's no-op.
-    requests: Vec<Option<Result<KvRequest, KvError>>>,
-    /// Who waits for which of them, by rising position.
-    replies: Vec<(usize, WriteReply)>,
-}
-
-impl Batch {
-    /// Decodes entries; `None` if there are none.
-    pub(super) fn new(entries: &[Entry], replies: Vec<(usize, WriteReply)>) -> Option<Self> {
-        let (first, last) = (entries.first()?.index, entries.last()?.index);
-        let requests = entries.iter().map(request_of).collect();
-        Some(Self { first, last, requests, replies })
-    }
-
-    /// Whether applying takes microseconds: every request is about single keys. (Its bytes are bounded by the core.)
-    fn is_quick(&self) -> bool {
-        self.requests.iter().flatten().flatten().all(|request| match request {
-            KvRequest::Put(_) => true,
-            KvRequest::DeleteRange(delete) => delete.range_end.is_empty(),
-            KvRequest::Txn(txn) => {
-                let single = |op: &RequestOp| match &op.request {
-                    Some(Request::RequestPut(_)) | None => true,
-                    Some(Request::RequestRange(range)) => range.range_end.is_empty(),
-                    Some(Request::RequestDeleteRange(delete)) => delete.range_end.is_empty(),
-                    Some(Request::RequestTxn(_)) => false,
-                };
-                txn.compare.iter().all(|compare| compare.range_end.is_empty())
-                    && txn.success.iter().chain(&txn.failure).all(single)
-            }
-        })
-    }
-}
+/// A batch with the clients that wait for it.
+pub(super) type Batch = replica::Batch<WriteReply>;
 
 /// What applies: shared by the driver and the thread.
 #[derive(Debug)]
@@ -78,7 +42,7 @@ pub(super) struct Applier {
     metrics: Arc<Metrics>,
     bugs: Bugs,
     /// Readers that wait for an entry.
-    readers: Mutex<BTreeMap<LogIndex, Vec<ReadReply>>>,
+    readers: Mutex<Readers<ReadReply>>,
     /// Batches given to the thread and not applied yet.
     queued: AtomicUsize,
 }
@@ -92,7 +56,7 @@ pub(super) struct ApplyHandle {
 
 impl ApplyHandle {
     /// Applies the batch now if that is quick, else soon.
-    pub(super) fn give(&self, batch: Batch) -> Result<(), NodeError> {
+    pub(super) fn give(&self, batch: Batch) -> Result<(), Broken> {
         let applier = &self.applier;
         // Pairs with the release after the last queued batch.
         if applier.queued.load(Ordering::Acquire) == 0 && batch.is_quick() {
@@ -102,12 +66,12 @@ impl ApplyHandle {
                     return Ok(());
                 }
                 // Left half changed by the thread, which has panicked.
-                Err(TryLockError::Poisoned(_)) => return Err(NodeError::Crashed("applier")),
+                Err(TryLockError::Poisoned(_)) => return Err(Broken),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
         applier.queued.fetch_add(1, Ordering::Relaxed);
-        self.queue.send(batch).map_err(|_| NodeError::Crashed("applier"))
+        self.queue.send(batch).map_err(|_| Broken)
     }
 
     /// Starts the thread that applies what is queued, until the handle is gone.
@@ -129,12 +93,9 @@ impl ApplyHandle {
     pub(super) fn release_at(&self, index: LogIndex, replies: Vec<ReadReply>) {
         let mut readers = self.applier.lock_readers();
         // Under the lock: whoever applies publishes the index first and looks for readers then.
-        if index <= self.applier.view.applied() {
-            drop(readers);
-            release(replies);
-        } else {
-            readers.entry(index).or_default().extend(replies);
-        }
+        let free = readers.wait(index, self.applier.view.applied(), replies);
+        drop(readers);
+        release(free);
     }
 }
 
@@ -172,56 +133,25 @@ impl Applier {
     }
 
     fn apply(&self, mut store: RwLockWriteGuard<'_, Store>, batch: Batch) {
-        self.check_order(&batch);
-        let Batch { last, requests, replies, .. } = batch;
-        let mut replies = replies.into_iter().peekable();
-        let mut answers = Vec::with_capacity(replies.len());
-        let mut writes = 0;
-        for (position, request) in requests.into_iter().enumerate() {
-            let Some(request) = request else { continue };
-            writes += 1;
-            let result = request.and_then(|request| store.apply(request));
-            if let Some((_, reply)) = replies.next_if(|(waiting, _)| *waiting == position) {
-                answers.push((reply, result));
-            }
-        }
-        let revision = store.revision();
+        let mut answers = Vec::with_capacity(batch.waiting());
+        let ran =
+            run_batch(&mut store, self.view.applied(), self.bugs, batch, |_, reply, result| {
+                answers.extend(reply.map(|reply| (reply, result)));
+            });
         drop(store);
-        self.metrics.proposals_committed.add(writes);
-        self.view.set_applied(last, revision);
+        self.metrics.proposals_committed.add(ran.writes);
+        self.view.set_applied(ran.last, ran.revision);
         for (reply, result) in answers {
             // Whoever asked may have given up.
             let _ = reply.send(result.map_err(Failure::Refused));
         }
-        self.release_readers(last);
+        let free = self.lock_readers().up_to(ran.last);
+        release(free);
     }
 
-    /// A gap or a repetition would fork the replicas, unless a built-in bug wants just that.
-    fn check_order(&self, batch: &Batch) {
-        let (first, expected) = (batch.first, self.view.applied().next());
-        assert!(
-            first == expected || self.bugs.may_lose_committed(),
-            "entry {first} was handed out for application, but {expected} is next"
-        );
-    }
-
-    fn release_readers(&self, applied: LogIndex) {
-        let mut readers = self.lock_readers();
-        while let Some(first) = readers.first_entry()
-            && *first.key() <= applied
-        {
-            release(first.remove());
-        }
-    }
-
-    fn lock_readers(&self) -> MutexGuard<'_, BTreeMap<LogIndex, Vec<ReadReply>>> {
+    fn lock_readers(&self) -> MutexGuard<'_, Readers<ReadReply>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn request_of(entry: &Entry) -> Option<Result<KvRequest, KvError>> {
-    let noop = entry.request.is_none() && entry.command.is_empty();
-    (!noop).then(|| decode_command(&entry.command))
 }
 
 fn release(replies: Vec<ReadReply>) {
@@ -235,9 +165,9 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
-    use crate::kv::encode_command;
+    use crate::kv::{KvError, KvRequest, encode_command};
     use crate::proto::etcdserverpb::{DeleteRangeRequest, PutRequest};
-    use crate::raft::{NodeId, RequestId, Term};
+    use crate::raft::{Entry, NodeId, RequestId, Term};
     use tokio::sync::oneshot;
 
     fn applier() -> (ApplyHandle, Receiver<Batch>) {
@@ -334,12 +264,5 @@ mod tests {
         let (reply, mut answer) = oneshot::channel();
         handle.release_at(LogIndex(2), vec![reply]);
         assert_eq!(answer.try_recv().unwrap(), Ok(()), "already there");
-    }
-
-    #[test]
-    #[should_panic(expected = "entry 2 was handed out for application, but 1 is next")]
-    fn a_gap_is_a_broken_invariant() {
-        let (handle, _queue) = applier();
-        let _ = handle.give(batch(&[put(2, "a")]));
     }
 }

@@ -1,13 +1,12 @@
 //! Why a node does not start, or stops by itself.
 
-use std::collections::BTreeSet;
 use std::error::Error;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::raft::NodeId;
+use crate::replica::Members;
 use crate::storage::WalError;
 
 /// The end of a node that was not asked to stop. Every arm names the thing and, where there is one, the remedy.
@@ -130,20 +129,6 @@ pub enum NodeError {
         /// What its transport said.
         reason: String,
     },
-}
-
-/// Nodes, for a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Members(pub BTreeSet<NodeId>);
-
-impl fmt::Display for Members {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, member) in self.0.iter().enumerate() {
-            let separator = if position == 0 { "" } else { ", " };
-            write!(out, "{separator}{member}")?;
-        }
-        Ok(())
-    }
 }
 
 impl NodeError {

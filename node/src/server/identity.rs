@@ -8,7 +8,7 @@
 //!
 //! The incarnation counts starts. It is written, synced and renamed into place before the node does anything that the
 //! outside could see, so no two lives of a node ever share one. Two things hang on it: request ids, which must never be
-//! used twice ([`RequestNumbers`]), and the peers' right to ignore what an earlier life of this node still has in flight.
+//! used twice ([`RequestNumbers`](crate::replica::RequestNumbers)), and the peers' right to ignore what an earlier life of this node still has in flight.
 //!
 //! The members are those of the first start. A node that came back as a member of something smaller could commit alone
 //! what the others have never seen.
@@ -16,7 +16,6 @@
 //! That there is a log is written down before the log holds anything. So a log that is gone is noticed, and not taken for
 //! one that never was: the node would have forgotten its votes and what it acknowledged.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -27,26 +26,9 @@ mod record;
 use record::Record;
 
 use super::dir_lock::{DirLock, LockError};
-use super::error::{Members, NodeError};
-use crate::raft::{NodeId, RequestId};
+use super::error::NodeError;
+use crate::replica::{Claim, INCARNATION_MAX, Members};
 use crate::storage::create_durably;
-
-/// Bits of a request number that count within one incarnation: at a million requests a second it takes twelve days to
-/// use up 2^40, and the 2^24 incarnations that remain are a restart a second for half a year.
-const COUNTER_BITS: u32 = 40;
-/// The highest incarnation that leaves room for the counter.
-const INCARNATION_MAX: u64 = (1 << (u64::BITS - COUNTER_BITS)) - 1;
-
-/// Who starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claim {
-    /// The cluster.
-    pub(super) cluster: u64,
-    /// The node.
-    pub(super) id: NodeId,
-    /// All members, this node included.
-    pub(super) members: BTreeSet<NodeId>,
-}
 
 /// A data directory that this process owns until the value, and every copy of its lock, is dropped.
 #[derive(Debug)]
@@ -122,31 +104,6 @@ impl DataDir {
     }
 }
 
-/// Numbers for requests that this node takes, unique over all its incarnations.
-#[derive(Debug)]
-pub(super) struct RequestNumbers {
-    node: NodeId,
-    next: u64,
-    end: u64,
-}
-
-impl RequestNumbers {
-    /// The numbers of one incarnation.
-    pub(super) fn new(node: NodeId, incarnation: u64) -> Self {
-        let next = incarnation << COUNTER_BITS;
-        Self { node, next, end: next | ((1 << COUNTER_BITS) - 1) }
-    }
-
-    /// A number that was never used before; `None` once this incarnation has used up its own.
-    pub(super) fn next(&mut self) -> Option<RequestId> {
-        if self.next == self.end {
-            return None;
-        }
-        self.next += 1;
-        Some(RequestId { node: self.node, number: self.next })
-    }
-}
-
 fn take_lock(path: &Path) -> Result<DirLock, NodeError> {
     let file = path.join("lock");
     DirLock::take(&file).map_err(|error| match error {
@@ -196,6 +153,7 @@ fn at(path: &Path, source: io::Error) -> NodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raft::NodeId;
 
     const CLUSTER: u64 = 7;
     const ID: NodeId = NodeId(2);
@@ -312,19 +270,5 @@ mod tests {
         fs::write(dir.path().join("wal/segment"), b"x").unwrap();
         let error = DataDir::open(dir.path(), &claim()).unwrap_err();
         assert!(error.to_string().contains("missing"), "{error}");
-    }
-
-    #[test]
-    fn numbers_of_different_incarnations_never_meet() {
-        let mut last = 0;
-        for incarnation in 1..4 {
-            let mut numbers = RequestNumbers::new(ID, incarnation);
-            let first = numbers.next().unwrap().number;
-            assert!(first > last, "{first} after {last}");
-            numbers.next = numbers.end - 1;
-            last = numbers.next().unwrap().number;
-            assert_eq!(numbers.next(), None, "used up");
-        }
-        assert!(RequestNumbers::new(ID, INCARNATION_MAX).next().is_some());
     }
 }

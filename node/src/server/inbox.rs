@@ -7,11 +7,11 @@
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::failure::Failure;
 use crate::kv::KvResponse;
-use crate::raft::{IoSeq, Message, NodeId, RequestId};
+use crate::raft::{Message, NodeId};
+use crate::replica::{self, Failure};
 
-/// Where the answer to a write goes.
+/// Where the answer to a write goes; closed when the client has given up.
 pub(super) type WriteReply = oneshot::Sender<Result<KvResponse, Failure>>;
 /// Where the answer to a read goes: `Ok` means that the store may be read from now on.
 pub(super) type ReadReply = oneshot::Sender<Result<(), Failure>>;
@@ -19,20 +19,10 @@ pub(super) type ReadReply = oneshot::Sender<Result<(), Failure>>;
 /// Something for the driver.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// A client wants to write.
-    Write {
-        /// For the log.
-        command: Vec<u8>,
-        /// For the answer; closed when the client has given up.
-        reply: WriteReply,
-    },
-    /// A client wants a linearizable read.
-    Read {
-        /// For the answer.
-        reply: ReadReply,
-    },
-    /// A frame of a peer.
-    Deliver {
+    /// Something for the member.
+    Member(replica::Input<WriteReply, ReadReply>),
+    /// A frame of a peer: messages for the member.
+    Frame {
         /// The sender.
         from: NodeId,
         /// What it says.
@@ -40,18 +30,18 @@ pub(super) enum Input {
         /// Held until the frame has been dealt with.
         place: OwnedSemaphorePermit,
     },
-    /// The stream to a peer broke, or could not be opened.
-    Unreachable(NodeId),
-    /// Forwarded writes that were thrown away before they left this node.
-    NeverSent(Vec<RequestId>),
-    /// The disk has every write up to this one.
-    Persisted(IoSeq),
     /// The WAL thread has ended, which it does not do on its own unless the disk failed. The node must end.
     WalEnded,
     /// The thread that applies has ended on a broken invariant. The node must end.
     ApplierBroke,
     /// The node was told to stop.
     Stop,
+}
+
+impl From<replica::Input<WriteReply, ReadReply>> for Input {
+    fn from(input: replica::Input<WriteReply, ReadReply>) -> Self {
+        Self::Member(input)
+    }
 }
 
 /// Puts things into the driver's queue. Cheap to clone.
@@ -67,8 +57,8 @@ impl Inbox {
 
     /// Queues an input. Once the driver is gone it is dropped, and with it the reply channel it may carry, which tells
     /// the other end.
-    pub(super) fn put(&self, input: Input) {
-        let _ = self.0.send(input);
+    pub(super) fn put(&self, input: impl Into<Input>) {
+        let _ = self.0.send(input.into());
     }
 
     /// Whether the driver is gone.

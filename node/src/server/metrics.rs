@@ -185,7 +185,7 @@ impl Page {
 mod tests {
     use super::*;
     use crate::raft::{NodeId, Term};
-    use crate::server::view::Standing;
+    use crate::replica::Standing;
     use std::path::PathBuf;
 
     fn value(page: &str, name: &str) -> f64 {

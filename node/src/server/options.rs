@@ -6,14 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::NodeError;
-use super::identity::Claim;
 use crate::bugs::Bugs;
 use crate::raft::{Config, Nanos, NodeId};
-
-/// Bytes of entries in one message between nodes.
-const BATCH_BYTES_MAX: usize = 1024 * 1024;
-/// Unanswered messages with entries to one follower.
-const INFLIGHT_MAX: usize = 256;
+use crate::replica::{Claim, Limits};
 
 /// Everything a node needs to know.
 #[derive(Debug, Clone)]
@@ -42,6 +37,8 @@ pub struct NodeOptions {
     pub cluster_id: u64,
     /// Die with this process, which must be the parent.
     pub parent: Option<u32>,
+    /// How much of everything.
+    pub limits: Limits,
 }
 
 impl NodeOptions {
@@ -88,8 +85,8 @@ impl NodeOptions {
             heartbeat: nanos(self.heartbeat),
             seed: self.seed,
             bugs: self.bugs,
-            batch_bytes_max: BATCH_BYTES_MAX,
-            inflight_max: INFLIGHT_MAX,
+            batch_bytes_max: self.limits.batch_bytes_max,
+            inflight_max: self.limits.inflight_max,
         }
     }
 }
@@ -118,6 +115,7 @@ mod tests {
             bugs: Bugs::NONE,
             cluster_id: 1,
             parent: None,
+            limits: Limits::default(),
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   node i                                            node j
-//!   driver --push--> Outbox(j) --stream--> [ TCP ] --> accept::PeerService --Input::Deliver--> driver
-//!                    bounded, drops         i dials j,      checks the hello, newest stream
+//!   driver --push--> Outbox(j) --stream--> [ TCP ] --> accept::PeerService --Input::Frame--> driver
+//!                    bounded, drops         i dials j,      asks the Door, newest stream
 //!                    the oldest             only i speaks   of a sender wins
 //! ```
 //!
@@ -28,8 +28,6 @@ pub(super) use accept::PeerService;
 pub(super) use dial::{Dialer, run_link};
 pub(super) use outbox::Outbox;
 
-/// Version of `raft.proto`; nodes of different versions refuse each other.
-const PROTOCOL: u32 = 2;
 /// HTTP/2 window of a stream.
 pub(super) const STREAM_WINDOW: u32 = 16 * 1024 * 1024;
 /// HTTP/2 window of a connection.

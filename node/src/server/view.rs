@@ -8,17 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::raft::{LogIndex, NodeId, Role, Term};
-
-/// Role, term and leader, which belong together: a leader is one of a term.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
-    /// The role.
-    pub(super) role: Role,
-    /// The term.
-    pub(super) term: Term,
-    /// The leader of this term, if known.
-    pub(super) leader: Option<NodeId>,
-}
+use crate::replica::Standing;
 
 /// The snapshot.
 #[derive(Debug)]

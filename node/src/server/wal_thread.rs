@@ -1,8 +1,4 @@
-//! The thread that owns the write-ahead log: group commit.
-//!
-//! It takes everything that has queued up while the last sync ran, appends all of it, syncs once, and reports the highest
-//! write as durable. Under load one sync thus carries what arrived during the one before; alone, a write waits for
-//! nothing but its own.
+//! The thread that may block in the disk: it feeds the [`Journal`] what has queued up, and reports what it says.
 //!
 //! The first failure is the last: it is reported, nothing more is written, and the node ends.
 //!
@@ -11,6 +7,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "part of the shell, which owns the clock")]
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -20,27 +17,13 @@ use super::dir_lock::DirLock;
 use super::error::NodeError;
 use super::inbox::{Inbox, Input};
 use super::metrics::Metrics;
-use crate::bugs::{Bug, Bugs};
-use crate::raft::{Entry, HardState, IoSeq};
-use crate::storage::{RealDisk, Wal, WalError};
+use super::options::nanos;
+use crate::raft::Nanos;
+use crate::replica::{self, Journal, Report, WalJob};
+use crate::storage::{RealDisk, WalError};
 
-/// Most writes that share a sync, so that the first of them need not wait for ever.
-const GROUP_MAX: usize = 1024;
 /// A sync that takes longer is worth a line.
 const SLOW_SYNC: Duration = Duration::from_millis(500);
-/// How often the log is synced when acknowledgements do not wait for it (`ack-before-fsync`).
-const LAZY_SYNC: Duration = Duration::from_secs(1);
-
-/// One write of the core.
-#[derive(Debug)]
-pub(super) struct WalJob {
-    /// Its number.
-    pub(super) io: IoSeq,
-    /// The hard state, if it changed.
-    pub(super) hard: Option<HardState>,
-    /// Consecutive entries.
-    pub(super) entries: Vec<Entry>,
-}
 
 /// The thread, as the driver holds it.
 #[derive(Debug)]
@@ -75,22 +58,18 @@ impl WalThread {
 /// Starts the thread. It ends when it is asked to, after everything queued is on disk, or at the first failure. Until
 /// then it keeps the `lock`: a node may give up a thread that hangs in the disk, but no other must write meanwhile.
 pub(super) fn spawn(
-    wal: Wal<RealDisk>,
+    journal: Journal<RealDisk>,
     lock: Arc<DirLock>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
-    bugs: Bugs,
 ) -> Result<WalThread, NodeError> {
     let (sender, jobs) = channel();
-    let lazy = bugs.has(Bug::AckBeforeFsync);
     let thread = std::thread::Builder::new().name("wal".to_owned()).spawn(move || {
         let _locked = lock;
         let _farewell = Farewell(inbox.clone());
-        let mut writer = Writer { wal, jobs, inbox, metrics };
-        let end = if lazy { writer.run_lazily() } else { writer.run() };
-        end?;
-        // Leaves a mark that spares the next start the question whether the end was torn.
-        writer.wal.close()
+        let mut writer = Writer { journal, jobs, inbox, metrics, origin: Instant::now() };
+        writer.run()?;
+        writer.journal.close()
     });
     let thread = thread.map_err(|source| NodeError::System { what: "log thread", source })?;
     Ok(WalThread { jobs: sender, thread })
@@ -106,55 +85,50 @@ impl Drop for Farewell {
 }
 
 struct Writer {
-    wal: Wal<RealDisk>,
+    journal: Journal<RealDisk>,
     jobs: Receiver<WalJob>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
+    /// Where the thread's time starts.
+    origin: Instant,
 }
 
 impl Writer {
+    /// Works until nobody can ask for more, or the disk fails.
     fn run(&mut self) -> Result<(), WalError> {
-        while let Ok(first) = self.jobs.recv() {
-            let io = self.append_group(&first)?;
-            self.sync()?;
-            self.inbox.put(Input::Persisted(io));
-        }
-        Ok(())
-    }
-
-    /// The bug `ack-before-fsync`: durable is what the disk will hear of within a second.
-    fn run_lazily(&mut self) -> Result<(), WalError> {
-        let mut due = Instant::now() + LAZY_SYNC;
         loop {
-            match self.jobs.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            match self.next_job() {
                 Ok(first) => {
-                    let io = self.append_group(&first)?;
-                    self.inbox.put(Input::Persisted(io));
+                    let jobs = iter::once(first).chain(self.jobs.try_iter());
+                    let group = self.journal.take(nanos(self.origin.elapsed()), jobs)?;
+                    let Some(group) = group else { continue };
+                    if group.report == Report::AfterSync {
+                        self.sync()?;
+                    }
+                    self.inbox.put(replica::Input::Persisted(group.last));
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.sync(),
-            }
-            if Instant::now() >= due {
-                self.sync()?;
-                due = Instant::now() + LAZY_SYNC;
+                Err(RecvTimeoutError::Timeout) => self.sync()?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
     }
 
-    /// Appends `first` and what has queued up behind it; returns the last write among it.
-    fn append_group(&mut self, first: &WalJob) -> Result<IoSeq, WalError> {
-        let mut last = first.io;
-        self.wal.append(first.hard, &first.entries)?;
-        for job in self.jobs.try_iter().take(GROUP_MAX) {
-            last = job.io;
-            self.wal.append(job.hard, &job.entries)?;
+    /// Waits for a job; times out when a sync is due.
+    fn next_job(&self) -> Result<WalJob, RecvTimeoutError> {
+        let Some(Nanos(due)) = self.journal.sync_due() else {
+            return self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected);
+        };
+        let left = Duration::from_nanos(due).saturating_sub(self.origin.elapsed());
+        // Not a job, however many wait: a queue that never empties must not put the sync off.
+        if left.is_zero() {
+            return Err(RecvTimeoutError::Timeout);
         }
-        Ok(last)
+        self.jobs.recv_timeout(left)
     }
 
     fn sync(&mut self) -> Result<(), WalError> {
         let start = Instant::now();
-        self.wal.sync()?;
+        self.journal.sync()?;
         let took = start.elapsed();
         self.metrics.fsync.observe(took);
         if took >= SLOW_SYNC {
@@ -168,18 +142,24 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{LogIndex, NodeId, Term};
+    use crate::bugs::{Bug, Bugs};
+    use crate::raft::{Entry, HardState, IoSeq, LogIndex, NodeId, Term};
     use crate::storage::{Replay, WalOptions};
     use tokio::sync::mpsc::UnboundedReceiver;
 
-    fn open(dir: &tempfile::TempDir) -> (Wal<RealDisk>, Replay) {
-        Wal::open(RealDisk::open(dir.path()).unwrap(), WalOptions::new(1, NodeId(1))).unwrap()
+    fn open_with(dir: &tempfile::TempDir, bugs: Bugs) -> (Journal<RealDisk>, Replay) {
+        let options = WalOptions { bugs, ..WalOptions::new(1, NodeId(1)) };
+        Journal::open(RealDisk::open(dir.path()).unwrap(), options).unwrap()
+    }
+
+    fn open(dir: &tempfile::TempDir) -> (Journal<RealDisk>, Replay) {
+        open_with(dir, Bugs::NONE)
     }
 
     fn start(dir: &tempfile::TempDir, bugs: Bugs) -> (WalThread, UnboundedReceiver<Input>) {
         let (inbox, inputs) = Inbox::new();
         let lock = Arc::new(DirLock::take(&dir.path().join("lock")).unwrap());
-        (spawn(open(dir).0, lock, inbox, Arc::default(), bugs).unwrap(), inputs)
+        (spawn(open_with(dir, bugs).0, lock, inbox, Arc::default()).unwrap(), inputs)
     }
 
     fn job(io: u64) -> WalJob {
@@ -196,8 +176,8 @@ mod tests {
     fn wait_for(inputs: &mut UnboundedReceiver<Input>, last: u64) {
         loop {
             match inputs.blocking_recv() {
-                Some(Input::Persisted(IoSeq(io))) if io == last => return,
-                Some(Input::Persisted(_)) => {}
+                Some(Input::Member(replica::Input::Persisted(IoSeq(io)))) if io == last => return,
+                Some(Input::Member(replica::Input::Persisted(_))) => {}
                 other => panic!("unexpected: {other:?}"),
             }
         }

@@ -28,19 +28,6 @@ pub(super) fn from_wire(message: wire::Message) -> Result<Message, WireError> {
     Ok(Message { term: Term(message.term), payload: payload_from_wire(payload)? })
 }
 
-/// Roughly how many bytes the message takes; for bounds on queues and batches, so that the encoder is not run twice.
-pub(super) fn size_hint(message: &Message) -> usize {
-    /// Tags, lengths and the numbers around the commands.
-    const FIXED: usize = 48;
-    match &message.payload {
-        Payload::AppendRequest { entries, .. } => {
-            FIXED + entries.iter().map(|entry| FIXED + entry.command.len()).sum::<usize>()
-        }
-        Payload::Propose { command, .. } => FIXED + command.len(),
-        _ => FIXED,
-    }
-}
-
 fn payload_to_wire(payload: Payload) -> wire::message::Payload {
     use wire::message::Payload as Wire;
     match payload {
@@ -191,6 +178,7 @@ fn id_from_wire(id: Option<wire::RequestId>) -> Result<RequestId, WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replica::size_hint;
     use prost::Message as _;
 
     fn entry(index: u64) -> Entry {

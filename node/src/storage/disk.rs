@@ -41,6 +41,9 @@ pub trait DiskFile {
     /// Buffers bytes to be written at `offset`. Neither the kernel nor a reader sees them before `sync`.
     fn write_at(&mut self, offset: u64, bytes: &[u8]);
 
+    /// Hands the buffered bytes to the kernel, all of them, and no further: they survive this process, not the machine.
+    fn write_out(&mut self) -> io::Result<()>;
+
     /// Hands the buffered bytes to the kernel, all of them, and returns once they and the file's length are durable.
     /// After a failure the buffer is empty and nobody knows what is durable.
     fn sync(&mut self) -> io::Result<()>;

@@ -127,10 +127,15 @@ impl DiskFile for RealFile {
         }
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn write_out(&mut self) -> io::Result<()> {
         for (offset, run) in std::mem::take(&mut self.buffered) {
             self.file.write_all_at(&run, offset)?;
         }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.write_out()?;
         // fdatasync must make a grown file's length durable; of a shrunk one POSIX does not say so.
         if std::mem::take(&mut self.resized) { self.file.sync_all() } else { self.file.sync_data() }
     }

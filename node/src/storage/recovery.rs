@@ -9,6 +9,7 @@ use super::format::{
 };
 use super::window::Window;
 use super::{Disk, DiskFile, WalError};
+use crate::bugs::{Bug, Bugs};
 use crate::raft::{Entry, HardState, Recovered};
 
 /// What a log held when it was opened.
@@ -62,8 +63,8 @@ pub(super) struct Recovery<F> {
     pub(super) replay: Replay,
     /// The last usable segment; `None` if there is none yet.
     pub(super) tail: Option<Tail<F>>,
-    /// A segment whose creation was not finished: to be removed.
-    pub(super) unfinished: Option<String>,
+    /// A segment whose creation was not finished, if any: to be removed.
+    pub(super) unfinished: Vec<String>,
     pub(super) chain: u32,
     pub(super) next_batch: u64,
 }
@@ -94,16 +95,22 @@ fn segment_number(name: &str) -> Option<u64> {
 pub(super) fn recover<D: Disk>(
     disk: &mut D,
     identity: Identity,
+    bugs: Bugs,
 ) -> Result<Recovery<D::File>, WalError> {
     let names = disk.list().map_err(io_error(disk, "list", ""))?;
     let segments: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
-    let mut reader = Reader::new(disk, identity);
+    let mut reader = Reader::new(disk, identity, bugs);
     for (position, &segment) in (1..).zip(&segments) {
         if segment != position {
             let reason = format!("this segment is missing, yet segment {segment} exists");
             return Err(reader.corrupt(&segment_name(position), 0, reason));
         }
-        reader.segment(segment, position == segments.len() as u64)?;
+        let goes_on = reader.segment(segment, position == segments.len() as u64)?;
+        if !goes_on {
+            let rest = segments.iter().filter(|later| **later > segment);
+            reader.recovery.unfinished.extend(rest.map(|later| segment_name(*later)));
+            break;
+        }
     }
     let mut recovery = reader.recovery;
     recovery.replay.segments = recovery.tail.as_ref().map_or(0, |tail| tail.segment);
@@ -123,6 +130,7 @@ pub(super) fn io_error<D: Disk>(
 struct Reader<'a, D: Disk> {
     disk: &'a mut D,
     identity: Identity,
+    bugs: Bugs,
     recovery: Recovery<D::File>,
 }
 
@@ -135,42 +143,47 @@ struct End {
 }
 
 impl<'a, D: Disk> Reader<'a, D> {
-    fn new(disk: &'a mut D, identity: Identity) -> Self {
+    fn new(disk: &'a mut D, identity: Identity, bugs: Bugs) -> Self {
         let recovery = Recovery {
             replay: Replay::default(),
             tail: None,
-            unfinished: None,
+            unfinished: Vec::new(),
             chain: 0,
             next_batch: 1,
         };
-        Self { disk, identity, recovery }
+        Self { disk, identity, bugs, recovery }
     }
 
-    fn segment(&mut self, segment: u64, is_last: bool) -> Result<(), WalError> {
+    /// Reads a segment. `false`: the log ends here, although there are more (a built-in bug).
+    fn segment(&mut self, segment: u64, is_last: bool) -> Result<bool, WalError> {
         let name = segment_name(segment);
         let file = self.disk.open(&name).map_err(io_error(self.disk, "open", &name))?;
         let failed = io_error(self.disk, "read", &name);
         let mut window = Window::new(&file).map_err(failed)?;
         let size = window.size();
         if !self.header(&name, segment, is_last, &mut window)? {
-            self.recovery.unfinished = Some(name);
-            return Ok(());
+            self.recovery.unfinished.push(name);
+            return Ok(true);
         }
         let end = self.batches(&name, segment, &mut window)?;
-        if !is_last && (end.offset != size || end.fault.is_some()) {
+        let broken_off = !is_last && (end.offset != size || end.fault.is_some());
+        let cuts = self.bugs.has(Bug::MidlogTruncate);
+        if broken_off && !cuts {
             let fault = end.fault.unwrap_or_else(|| "only zeros follow".to_owned());
             let reason = format!("{fault}, yet a later segment exists");
             return Err(self.corrupt(&name, end.offset, reason));
         }
         if let Some(reason) = end.fault {
-            self.must_be_torn(&name, segment, end.offset, &mut window)?;
+            if !cuts {
+                self.must_be_torn(&name, segment, end.offset, &mut window)?;
+            }
             let (file, offset) = (self.disk.locate(&name), end.offset);
             let bytes = size - offset;
             self.recovery.replay.torn_tail = Some(TornTail { file, offset, bytes, reason });
         }
         let (end, last_written) = (end.offset, end.last_written);
         self.recovery.tail = Some(Tail { file, name, segment, end, size, last_written });
-        Ok(())
+        Ok(!broken_off)
     }
 
     /// Checks the header and takes over its chain. `false`: the segment's creation was never finished.
@@ -248,7 +261,10 @@ impl<'a, D: Disk> Reader<'a, D> {
                         .get(offset + BATCH_HEADER_BYTES, u64::from(header.body_bytes))
                         .map_err(io_error(self.disk, "read", name))?
                         .expect("the batch was just checked");
-                    if let Err(reason) = replay(&mut self.recovery.replay, body) {
+                    if let Err(reason) = replay(&mut self.recovery.replay, body, self.bugs) {
+                        if self.bugs.has(Bug::CrcIgnored) {
+                            return Ok(End { offset, last_written, fault: Some(reason) });
+                        }
                         return Err(self.corrupt(name, offset, reason));
                     }
                     self.recovery.chain = header.chain;
@@ -275,6 +291,7 @@ impl<'a, D: Disk> Reader<'a, D> {
                 format!("batch {} is in the place of batch {expected}", header.batch)
             }
             None => format!("the file ends within batch {expected}"),
+            Some(_) if self.bugs.has(Bug::CrcIgnored) => return Ok(Next::Valid(header)),
             Some(body)
                 if BatchHeader::chain_over(self.recovery.chain, expected, body) != header.chain =>
             {
@@ -328,7 +345,7 @@ enum Next {
 }
 
 /// Carries out the records of a batch.
-fn replay(replay: &mut Replay, mut body: &[u8]) -> Result<(), String> {
+fn replay(replay: &mut Replay, mut body: &[u8], bugs: Bugs) -> Result<(), String> {
     while !body.is_empty() {
         match decode_record(&mut body)? {
             Record::HardState(hard) => replay.hard = hard,
@@ -338,8 +355,13 @@ fn replay(replay: &mut Replay, mut body: &[u8]) -> Result<(), String> {
                     return Err(format!("entry {} follows entry {last}", entry.index));
                 }
                 let keep = usize::try_from(entry.index.0 - 1).map_err(|error| error.to_string())?;
-                replay.entries.truncate(keep);
-                replay.entries.push(entry);
+                match replay.entries.get_mut(keep) {
+                    Some(old) if bugs.has(Bug::TruncateNotLogged) => *old = entry,
+                    _ => {
+                        replay.entries.truncate(keep);
+                        replay.entries.push(entry);
+                    }
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ use super::recovery::segment_name;
 use super::{Disk, Replay, Wal, WalError, WalOptions};
 use crate::raft::{Entry, HardState, LogIndex, NodeId, RequestId, Term};
 
+mod bugs;
 mod crash;
 mod damage;
 mod model;

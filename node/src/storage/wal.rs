@@ -1,11 +1,14 @@
 //! Writing the log.
 
+use std::io;
+
 use super::format::{
     BATCH_HEADER_BYTES, BatchHeader, Identity, Place, SEGMENT_HEADER_BYTES, SegmentHeader,
     encode_entry, encode_hard_state, entry_bytes, hard_state_bytes,
 };
 use super::recovery::{Recovery, Replay, Tail, io_error, recover, segment_name};
 use super::{Disk, DiskFile, WalError};
+use crate::bugs::{Bug, Bugs};
 use crate::raft::{Entry, HardState, LogIndex, NodeId};
 
 /// Segment length unless the options say otherwise.
@@ -31,12 +34,20 @@ pub struct WalOptions {
     pub segment_bytes: u64,
     /// There has been a log here before, so one that is gone must not be replaced by an empty one.
     pub must_exist: bool,
+    /// The built-in bugs that are switched on.
+    pub bugs: Bugs,
 }
 
 impl WalOptions {
-    /// With segments of [`SEGMENT_BYTES_DEFAULT`], and created if it is not there.
+    /// With segments of [`SEGMENT_BYTES_DEFAULT`], created if it is not there, and correct.
     pub const fn new(cluster_id: u64, node: NodeId) -> Self {
-        Self { cluster_id, node, segment_bytes: SEGMENT_BYTES_DEFAULT, must_exist: false }
+        Self {
+            cluster_id,
+            node,
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
+            must_exist: false,
+            bugs: Bugs::NONE,
+        }
     }
 }
 
@@ -46,6 +57,7 @@ pub struct Wal<D: Disk> {
     disk: D,
     identity: Identity,
     segment_bytes: u64,
+    bugs: Bugs,
     file: D::File,
     name: String,
     segment: u64,
@@ -64,26 +76,31 @@ impl<D: Disk> Wal<D> {
     /// Opens the log on `disk`, or creates it on an empty one (unless it must exist). On return all that was replayed is durable, a torn end is
     /// cut off for good, and a sync mark vouches for what is left.
     pub fn open(mut disk: D, options: WalOptions) -> Result<(Self, Replay), WalError> {
+        let bugs = options.bugs;
         let identity = Identity { cluster: options.cluster_id, node: options.node };
         let Recovery { mut replay, tail, unfinished, mut chain, next_batch } =
-            recover(&mut disk, identity)?;
-        if tail.is_none() && options.must_exist {
+            recover(&mut disk, identity, bugs)?;
+        if tail.is_none() && options.must_exist && !bugs.has(Bug::AmnesiaRejoin) {
             return Err(WalError::Lost { directory: disk.locate("") });
         }
-        if let Some(name) = &unfinished {
+        for name in &unfinished {
             disk.remove(name).map_err(io_error(&disk, "remove", name))?;
         }
         // Also for the segments that are kept: who created them may have died before their names were durable.
-        disk.sync_dir().map_err(io_error(&disk, "sync", ""))?;
+        sync_names(&mut disk)?;
         replay.created = tail.is_none();
-        let tail = match tail {
-            Some(tail) => tail,
-            None => create_segment(&mut disk, identity, 1, next_batch, &mut chain)?,
+        let tail = if let Some(tail) = tail {
+            tail
+        } else {
+            let tail = create_segment(&mut disk, identity, 1, next_batch, &mut chain)?;
+            sync_names(&mut disk)?;
+            tail
         };
         let mut wal = Self {
             disk,
             identity,
             segment_bytes: options.segment_bytes.max(SEGMENT_BYTES_MIN),
+            bugs,
             file: tail.file,
             name: tail.name,
             segment: tail.segment,
@@ -181,8 +198,10 @@ impl<D: Disk> Wal<D> {
 
     /// Writes what is buffered as one batch, in a new segment if this one is full.
     fn write_batch(&mut self) -> Result<(), WalError> {
-        let full = self.end + self.batch.len() as u64 > self.segment_bytes;
-        if full && self.end > SEGMENT_HEADER_BYTES && !self.is_mark() {
+        let long = self.end + self.batch.len() as u64 > self.segment_bytes;
+        let full = long && self.end > SEGMENT_HEADER_BYTES && !self.is_mark();
+        let unsynced = full && self.bugs.has(Bug::FsyncNewSegmentOnly);
+        if full && !unsynced {
             self.rotate()?;
         }
         let body = &self.batch[BATCH_HEADER_BYTES as usize..];
@@ -194,13 +213,26 @@ impl<D: Disk> Wal<D> {
         let place = Place { identity: self.identity, segment: self.segment, offset: self.end };
         header.encode_into(place, &mut self.batch);
         self.file.write_at(self.end, &self.batch);
-        self.file.sync().map_err(io_error(&self.disk, "write and sync", &self.name))?;
+        let written = if unsynced { self.file.write_out() } else { self.sync_file() };
+        written.map_err(io_error(&self.disk, "write and sync", &self.name))?;
         self.chain = header.chain;
         self.next_batch += 1;
         self.end += header.bytes();
         self.batch.truncate(BATCH_HEADER_BYTES as usize);
         self.batch.shrink_to(BUFFER_KEPT_BYTES);
-        Ok(())
+        if unsynced { self.rotate() } else { Ok(()) }
+    }
+
+    /// Writes and syncs. An error is an error, but for built-in bugs.
+    fn sync_file(&mut self) -> io::Result<()> {
+        match self.file.sync() {
+            Err(_) if self.bugs.has(Bug::FsyncErrorRetry) => self.file.sync(),
+            Err(error) if self.bugs.has(Bug::ShortWriteOk) => {
+                let full = error.kind() == io::ErrorKind::StorageFull;
+                if full { Ok(()) } else { Err(error) }
+            }
+            other => other,
+        }
     }
 
     /// A sync mark never starts a segment: it belongs behind the batch that it vouches for.
@@ -208,17 +240,26 @@ impl<D: Disk> Wal<D> {
         self.batch.len() as u64 == BATCH_HEADER_BYTES
     }
 
+    fn begin_segment(&mut self, segment: u64, batch: u64) -> Result<Tail<D::File>, WalError> {
+        let (disk, chain) = (&mut self.disk, &mut self.chain);
+        let tail = create_segment(disk, self.identity, segment, batch, chain)?;
+        if !self.bugs.has(Bug::NoDirFsync) {
+            sync_names(disk)?;
+        }
+        Ok(tail)
+    }
+
     /// Goes on in a new segment. The old one is synced: every batch is, before the next is written.
     fn rotate(&mut self) -> Result<(), WalError> {
         let (segment, batch) = (self.segment + 1, self.next_batch);
-        let tail = create_segment(&mut self.disk, self.identity, segment, batch, &mut self.chain)?;
+        let tail = self.begin_segment(segment, batch)?;
         (self.file, self.name, self.segment, self.end) =
             (tail.file, tail.name, tail.segment, tail.end);
         Ok(())
     }
 }
 
-/// A segment with nothing but its header, all of it durable. Carries `chain` over the header.
+/// A segment with nothing but its header, durable but for its name. Carries `chain` over the header.
 fn create_segment<D: Disk>(
     disk: &mut D,
     identity: Identity,
@@ -231,18 +272,22 @@ fn create_segment<D: Disk>(
     let mut file = disk.create(&name).map_err(io_error(disk, "create", &name))?;
     file.write_at(0, &header.encode());
     file.sync().map_err(io_error(disk, "write and sync", &name))?;
-    disk.sync_dir().map_err(io_error(disk, "sync", ""))?;
     *chain = header.chain_after();
     let size = SEGMENT_HEADER_BYTES;
     Ok(Tail { file, name, segment, end: size, size, last_written: 0 })
 }
 
-fn read_exactly<F: DiskFile>(file: &F, from: u64, to: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(to - from).map_err(std::io::Error::other)?];
+/// Makes durable which segments there are.
+fn sync_names<D: Disk>(disk: &mut D) -> Result<(), WalError> {
+    disk.sync_dir().map_err(io_error(disk, "sync", ""))
+}
+
+fn read_exactly<F: DiskFile>(file: &F, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(to - from).map_err(io::Error::other)?];
     let mut filled = 0;
     while filled < bytes.len() {
         match file.read_at(from + filled as u64, &mut bytes[filled..])? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             read => filled += read,
         }
     }

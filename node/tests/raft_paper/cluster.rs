@@ -19,6 +19,7 @@ pub(crate) struct Cluster {
     disks: BTreeMap<NodeId, Recovered>,
     wire: VecDeque<(Nanos, NodeId, NodeId, Message)>,
     cuts: BTreeSet<(NodeId, NodeId)>,
+    deliveries: usize,
 }
 
 struct Member {
@@ -47,6 +48,7 @@ impl Cluster {
             disks: BTreeMap::new(),
             wire: VecDeque::new(),
             cuts: BTreeSet::new(),
+            deliveries: 0,
         };
         for (id, entries) in (1..).map(NodeId).zip(logs) {
             let mut disk = Recovered { entries, ..Recovered::default() };
@@ -150,6 +152,7 @@ impl Cluster {
     fn deliver(&mut self) {
         let Some((_, from, to, message)) = self.wire.pop_front() else { return };
         if !self.cuts.contains(&(from, to)) {
+            self.deliveries += 1;
             self.step(to, Event::Receive { from, message });
         }
     }
@@ -223,6 +226,11 @@ impl Cluster {
             _ => false,
         };
         self.nodes[&id].answers.iter().find(is_it).cloned()
+    }
+
+    /// How many messages have arrived.
+    pub(crate) fn deliveries(&self) -> usize {
+        self.deliveries
     }
 
     pub(crate) fn status(&self, id: NodeId) -> Status {

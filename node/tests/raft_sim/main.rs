@@ -109,6 +109,15 @@ fn hunt(bug: Bug, nodes: u64, look_inside: bool, seeds: u64) -> BTreeMap<Kind, u
     found
 }
 
+/// Whatever is broken, the process lives on for clients to see it.
+#[test]
+fn no_bug_makes_a_core_panic() {
+    for bug in Bug::ALL {
+        let hunted = std::panic::catch_unwind(|| hunt(bug, bug.about().nodes.into(), false, 3));
+        assert!(hunted.is_ok(), "{bug} makes a core panic");
+    }
+}
+
 /// Clients notice the bug, and where it breaks an inner property, the invariants do, too.
 fn assert_caught(bug: Bug, nodes: u64, expected_inside: &[Kind]) {
     let seeds = number_from_env("RASHOMON_SIM_BUG_SEEDS").unwrap_or(24);

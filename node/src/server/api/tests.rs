@@ -13,12 +13,17 @@ use crate::proto::etcdserverpb::{
     Compare, PutRequest, PutResponse, RangeRequest, StatusRequest, TxnRequest,
 };
 use crate::raft::{NodeId, Term};
-use crate::server::failure::OUTCOME_TRAILER;
+use crate::replica::OUTCOME_TRAILER;
+use crate::server::inbox::Input as Taken;
 
-fn api() -> (Arc<Api>, UnboundedReceiver<Input>) {
+fn limits() -> Limits {
+    Limits::default()
+}
+
+fn api() -> (Arc<Api>, UnboundedReceiver<Taken>) {
     let (inbox, inputs) = Inbox::new();
     let view = Arc::new(View::new(NodeId(2), 9, PathBuf::new(), Term(5)));
-    (Arc::new(Api::new(inbox, view, SharedStore::default(), Arc::default())), inputs)
+    (Arc::new(Api::new(inbox, view, SharedStore::default(), Arc::default(), &limits())), inputs)
 }
 
 fn put() -> Request<PutRequest> {
@@ -39,7 +44,9 @@ fn told(status: &Status) -> (Code, &str, &str) {
 async fn a_write_is_answered_by_the_driver_and_its_header_completed() {
     let (api, mut inputs) = api();
     let driver = async {
-        let Some(Input::Write { reply, .. }) = inputs.recv().await else { panic!("no write") };
+        let Some(Taken::Member(Input::Write { ticket: reply, .. })) = inputs.recv().await else {
+            panic!("no write")
+        };
         reply.send(Ok(KvResponse::Put(PutResponse::default()))).unwrap();
     };
     let (response, ()) = tokio::join!(api.put(put()), driver);
@@ -63,7 +70,9 @@ async fn a_linearizable_read_waits_for_the_driver_and_a_serializable_one_does_no
     assert!(inputs.try_recv().is_err(), "a serializable read asked the driver");
     let mut read = task(api.range(get(false)));
     assert!(read.poll_once().await.is_none(), "answered without the driver");
-    let Some(Input::Read { reply }) = inputs.recv().await else { panic!("no read") };
+    let Some(Taken::Member(Input::Read { ticket: reply })) = inputs.recv().await else {
+        panic!("no read")
+    };
     reply.send(Ok(())).unwrap();
     read.finish().await.unwrap();
 }
@@ -74,7 +83,9 @@ async fn a_txn_that_only_reads_costs_no_log_entry_and_compares_alone_are_lineari
     let compare = Compare { key: b"k".to_vec(), ..Compare::default() };
     let txn = TxnRequest { compare: vec![compare], ..TxnRequest::default() };
     let driver = async {
-        let Some(Input::Read { reply }) = inputs.recv().await else { panic!("not a read") };
+        let Some(Taken::Member(Input::Read { ticket: reply })) = inputs.recv().await else {
+            panic!("not a read")
+        };
         reply.send(Ok(())).unwrap();
     };
     let (response, ()) = tokio::join!(api.txn(Request::new(txn)), driver);
@@ -108,8 +119,8 @@ async fn a_stopping_node_takes_nothing_and_a_gone_driver_leaves_doubt() {
 #[tokio::test]
 async fn more_than_fits_is_refused_before_anything_happened() {
     let (api, mut inputs) = api();
-    let _all = api.admission.writes.try_acquire_many(WRITES_MAX as u32).unwrap();
-    let _reads = api.admission.reads.try_acquire_many(READS_MAX as u32).unwrap();
+    let _all = api.admission.writes.try_acquire_many(limits().writes_max as u32).unwrap();
+    let _reads = api.admission.reads.try_acquire_many(limits().reads_max as u32).unwrap();
     for status in [api.put(put()).await.err(), api.range(get(false)).await.err()] {
         let expected = (Code::ResourceExhausted, "etcdserver: too many requests", "fail");
         assert_eq!(told(&status.unwrap()), expected);
@@ -120,21 +131,23 @@ async fn more_than_fits_is_refused_before_anything_happened() {
 #[tokio::test]
 async fn commands_are_bounded_in_bytes_and_places_come_back() {
     let (api, mut inputs) = api();
-    let nearly_all = COMMAND_BYTES_MAX as u32 - 1;
+    let nearly_all = limits().command_bytes_max as u32 - 1;
     let held = api.admission.command_bytes.try_acquire_many(nearly_all).unwrap();
     assert_eq!(api.put(put()).await.unwrap_err().code(), Code::ResourceExhausted);
     drop(held);
     drop(task(api.put(put())).poll_once().await);
-    assert!(matches!(inputs.recv().await, Some(Input::Write { .. })));
-    assert_eq!(api.admission.writes.available_permits(), WRITES_MAX);
-    assert_eq!(api.admission.command_bytes.available_permits(), COMMAND_BYTES_MAX);
+    assert!(matches!(inputs.recv().await, Some(Taken::Member(Input::Write { .. }))));
+    assert_eq!(api.admission.writes.available_permits(), limits().writes_max);
+    assert_eq!(api.admission.command_bytes.available_permits(), limits().command_bytes_max);
 }
 
 #[tokio::test]
 async fn the_waiter_of_a_client_that_gave_up_is_closed() {
     let (api, mut inputs) = api();
     drop(task(api.put(put())).poll_once().await);
-    let Some(Input::Write { reply, .. }) = inputs.recv().await else { panic!("no write") };
+    let Some(Taken::Member(Input::Write { ticket: reply, .. })) = inputs.recv().await else {
+        panic!("no write")
+    };
     assert!(reply.is_closed());
 }
 
@@ -152,10 +165,10 @@ async fn a_wide_read_keeps_its_place_when_its_client_gives_up() {
     });
     is_held.recv().unwrap();
     drop(task(api.range(Request::new(all))).poll_once().await);
-    assert_eq!(api.admission.reads.available_permits(), READS_MAX - 1);
+    assert_eq!(api.admission.reads.available_permits(), limits().reads_max - 1);
     finish.send(()).unwrap();
     applying.join().unwrap();
-    let all_places = api.admission.reads.acquire_many(READS_MAX as u32);
+    let all_places = api.admission.reads.acquire_many(limits().reads_max as u32);
     let back = tokio::time::timeout(Duration::from_secs(30), all_places).await;
     drop(back.expect("the place comes back when the read is done").unwrap());
 }

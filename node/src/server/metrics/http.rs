@@ -130,7 +130,7 @@ fn health(view: &View) -> Reply {
 mod tests {
     use super::*;
     use crate::raft::{NodeId, Role, Term};
-    use crate::server::view::Standing;
+    use crate::replica::Standing;
     use std::path::PathBuf;
 
     fn code(head: &[u8]) -> u16 {

@@ -8,12 +8,11 @@ use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 
 use super::outbox::Outbox;
-use super::{CONNECTION_WINDOW, FRAME_BYTES_MAX, PROTOCOL, STREAM_WINDOW};
-use crate::proto::raft as wire;
+use super::{CONNECTION_WINDOW, FRAME_BYTES_MAX, STREAM_WINDOW};
 use crate::proto::raft::peer_client::PeerClient;
 use crate::raft::NodeId;
-use crate::server::identity::Claim;
-use crate::server::inbox::{Inbox, Input};
+use crate::replica::{Claim, Input};
+use crate::server::inbox::Inbox;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
@@ -74,14 +73,7 @@ impl Dialer {
 
     /// Sends until the stream ends.
     async fn speak(&self, channel: Channel) -> String {
-        let hello = wire::Hello {
-            protocol: PROTOCOL,
-            cluster: self.claim.cluster,
-            from: self.claim.id.0,
-            to: self.peer.0,
-            incarnation: self.incarnation,
-            members: self.claim.members.iter().map(|member| member.0).collect(),
-        };
+        let hello = self.claim.hello(self.peer, self.incarnation);
         let mut client = PeerClient::new(channel).max_encoding_message_size(FRAME_BYTES_MAX);
         match client.deliver(self.outbox.stream(hello)).await {
             Ok(_) => "closed by the peer".to_owned(),

@@ -1,10 +1,7 @@
 //! What waits to be sent to one peer.
 //!
-//! Bounded by messages and bytes. When full, the *oldest* message goes: after a stall the newest heartbeat and the newest
-//! answer tell a peer where things stand, while old ones are refused for their term or repeat what is known. A hole in a
-//! run of append requests costs one rejection with a hint.
+//! A [`Backlog`], which says what is thrown away, shared by the driver and the stream that reads from it.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -12,12 +9,11 @@ use std::task::{Context, Poll, Waker};
 use tokio_stream::Stream;
 
 use crate::proto::raft as wire;
-use crate::raft::{Message, Payload, RequestId};
+use crate::raft::{Message, RequestId};
+use crate::replica::{Backlog, Dropped, size_hint};
 use crate::server::metrics::Metrics;
-use crate::server::wire::{size_hint, to_wire};
+use crate::server::wire::to_wire;
 
-const MESSAGES_MAX: usize = 4096;
-const BYTES_MAX: usize = 32 * 1024 * 1024;
 /// A frame takes no more messages once it is this large.
 const FRAME_BYTES: usize = 256 * 1024;
 
@@ -30,20 +26,11 @@ pub(in crate::server) struct Outbox {
 
 #[derive(Debug, Default)]
 struct State {
-    messages: VecDeque<Message>,
-    bytes: usize,
+    backlog: Backlog,
     /// Number of the stream that may read. An HTTP/2 connection holds on to its stream for a while after it broke, and
     /// must not swallow what is meant for the next one.
     reader: u64,
     waker: Option<Waker>,
-}
-
-impl State {
-    fn pop(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front()?;
-        self.bytes -= size_hint(&message);
-        Some(message)
-    }
 }
 
 impl Outbox {
@@ -54,33 +41,27 @@ impl Outbox {
 
     /// Queues a message. Returns the client writes among what was thrown away for it: they never left this node.
     pub(in crate::server) fn push(&self, message: Message) -> Vec<RequestId> {
-        let mut lost = Vec::new();
-        let waker = {
+        let (dropped, waker) = {
             let mut state = self.lock();
-            state.bytes += size_hint(&message);
-            state.messages.push_back(message);
-            while state.messages.len() > MESSAGES_MAX
-                || (state.bytes > BYTES_MAX && state.messages.len() > 1)
-            {
-                self.metrics.peer_dropped.increment();
-                lost.extend(state.pop().as_ref().and_then(forwarded_write));
-            }
-            state.waker.take()
+            (state.backlog.push(message), state.waker.take())
         };
         if let Some(waker) = waker {
             waker.wake();
         }
-        lost
+        self.count(dropped)
     }
 
     /// Throws everything away, as the peer cannot be reached. Returns the client writes among it.
     pub(super) fn clear(&self) -> Vec<RequestId> {
-        let mut state = self.lock();
-        state.bytes = 0;
-        let messages = std::mem::take(&mut state.messages);
-        drop(state);
-        self.metrics.peer_dropped.add(messages.len() as u64);
-        messages.iter().filter_map(forwarded_write).collect()
+        let dropped = self.lock().backlog.clear();
+        self.count(dropped)
+    }
+
+    fn count(&self, dropped: Dropped) -> Vec<RequestId> {
+        if dropped.messages > 0 {
+            self.metrics.peer_dropped.add(dropped.messages as u64);
+        }
+        dropped.writes
     }
 
     /// A stream of frames, `hello` first. It ends the streams that were made before it.
@@ -95,28 +76,8 @@ impl Outbox {
         FrameStream { outbox: Arc::clone(self), reader, hello: Some(hello) }
     }
 
-    /// How many messages wait.
-    #[cfg(test)]
-    pub(in crate::server) fn len(&self) -> usize {
-        self.lock().messages.len()
-    }
-
-    /// What waits.
-    #[cfg(test)]
-    pub(in crate::server) fn messages(&self) -> Vec<Message> {
-        self.lock().messages.iter().cloned().collect()
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The request, if the message hands on a client's write.
-fn forwarded_write(message: &Message) -> Option<RequestId> {
-    match message.payload {
-        Payload::Propose { request, .. } => Some(request),
-        _ => None,
     }
 }
 
@@ -142,7 +103,7 @@ impl Stream for FrameStream {
         let mut messages = Vec::new();
         let mut bytes = 0;
         while bytes < FRAME_BYTES {
-            let Some(message) = state.pop() else { break };
+            let Some(message) = state.backlog.pop() else { break };
             bytes += size_hint(&message);
             messages.push(to_wire(message));
         }
@@ -162,7 +123,8 @@ fn frame(frame: wire::frame::Frame) -> wire::Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{LogIndex, NodeId, Term};
+    use crate::raft::{LogIndex, NodeId, Payload, Term};
+    use crate::replica::BACKLOG_MESSAGES_MAX;
     use tokio_stream::StreamExt as _;
 
     fn hello() -> wire::Hello {
@@ -229,26 +191,16 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_drops_the_oldest_and_names_the_writes_among_it() {
+    fn what_is_thrown_away_is_counted_and_its_writes_are_named() {
         let (outbox, metrics) = outbox();
         assert!(outbox.push(propose(1, 0)).is_empty());
-        for matched in 1..MESSAGES_MAX as u64 {
+        for matched in 1..BACKLOG_MESSAGES_MAX as u64 {
             assert!(outbox.push(accepted(matched)).is_empty());
         }
-        let lost = outbox.push(accepted(0));
-        assert_eq!(lost, [RequestId { node: NodeId(1), number: 1 }]);
-        assert!(outbox.push(accepted(0)).is_empty());
-        assert_eq!(metrics.peer_dropped.get(), 2);
-        assert_eq!(outbox.lock().messages.len(), MESSAGES_MAX);
-    }
-
-    #[test]
-    fn bytes_are_bounded_too_but_one_message_always_fits() {
-        let (outbox, _) = outbox();
-        assert!(outbox.push(propose(1, 2 * BYTES_MAX)).is_empty());
-        assert_eq!(outbox.push(propose(2, 10)).len(), 1);
-        assert!(outbox.lock().bytes < BYTES_MAX);
-        assert_eq!(outbox.clear().len(), 1);
-        assert_eq!(outbox.lock().bytes, 0);
+        let first = RequestId { node: NodeId(1), number: 1 };
+        assert_eq!(outbox.push(propose(2, 0)), [first]);
+        assert_eq!(metrics.peer_dropped.get(), 1);
+        assert_eq!(outbox.clear(), [RequestId { number: 2, ..first }]);
+        assert_eq!(metrics.peer_dropped.get(), 1 + BACKLOG_MESSAGES_MAX as u64);
     }
 }

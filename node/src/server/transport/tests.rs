@@ -15,8 +15,9 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::*;
+use crate::bugs::Bugs;
 use crate::raft::{Message, NodeId, Payload, RequestId, Term};
-use crate::server::identity::Claim;
+use crate::replica::{Claim, Input as Told};
 use crate::server::inbox::{Inbox, Input};
 
 const CLUSTER: u64 = 7;
@@ -38,7 +39,7 @@ async fn receiver(address: &str) -> Receiver {
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (inbox, inputs) = Inbox::new();
-    let service = PeerService::new(claim(2), inbox, Arc::default());
+    let service = PeerService::new(claim(2), Bugs::NONE, inbox, Arc::default());
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -54,7 +55,7 @@ impl Receiver {
         while numbers.len() < count {
             let input =
                 timeout(PATIENCE, self.inputs.recv()).await.expect("messages arrive in time");
-            let Some(Input::Deliver { from, messages, .. }) = input else {
+            let Some(Input::Frame { from, messages, .. }) = input else {
                 panic!("unexpected: {input:?}");
             };
             assert_eq!(from, NodeId(1));
@@ -175,7 +176,9 @@ async fn a_broken_link_is_reported_and_dialled_again() {
     drop(first.inputs);
     // The service's connections outlive its listener; the next message finds that nobody takes it.
     let outbox = Arc::clone(&sender.outbox);
-    let broken = async { while !matches!(sender.heard().await, Input::Unreachable(NodeId(2))) {} };
+    let broken = async {
+        while !matches!(sender.heard().await, Input::Member(Told::Unreachable(NodeId(2)))) {}
+    };
     while_pushing(&outbox, 2, broken).await;
     let mut second = receiver(&first.address.to_string()).await;
     let numbers = while_pushing(&outbox, 1000, second.numbers(1)).await;
@@ -191,11 +194,11 @@ async fn writes_for_an_unreachable_peer_are_named_as_never_sent() {
     sender.outbox.push(numbered(5, 10));
     loop {
         match sender.heard().await {
-            Input::NeverSent(requests) => {
+            Input::Member(Told::NeverSent(requests)) => {
                 assert_eq!(requests, [RequestId { node: NodeId(1), number: 5 }]);
                 return;
             }
-            Input::Unreachable(_) => {}
+            Input::Member(Told::Unreachable(_)) => {}
             other => panic!("unexpected: {other:?}"),
         }
     }
@@ -235,7 +238,7 @@ async fn a_new_life_of_the_sender_takes_over_and_the_old_one_is_a_ghost() {
     assert_eq!(receiver.numbers(1).await, [2]);
     // The old stream was closed; dialling again it is refused, so nothing of it arrives any more.
     for _ in 0..2 {
-        while !matches!(old.heard().await, Input::Unreachable(_)) {}
+        while !matches!(old.heard().await, Input::Member(Told::Unreachable(_))) {}
         old.outbox.push(numbered(3, 10));
     }
     new.outbox.push(numbered(4, 10));

@@ -37,7 +37,7 @@ pub const LEADER_TRAILER: &str = "rashomon-leader";
 
 /// Why there is no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
+pub enum Failure {
     /// Nobody leads, as far as this node knows.
     NoLeader,
     /// The node that was asked, or the one it asked in turn, does not lead (any more); this one does.
@@ -50,7 +50,7 @@ pub(super) enum Failure {
     LeaderChanged,
     /// The write was handed to Raft, and then this node was told to stop.
     Stopped,
-    /// No answer within [`REQUEST_TIMEOUT`](super::api::REQUEST_TIMEOUT).
+    /// No answer in all the time that a request is waited for.
     TimedOut,
     /// The node is stopping and takes no more requests.
     Stopping,
@@ -60,48 +60,48 @@ pub(super) enum Failure {
     Refused(KvError),
 }
 
-/// Whether a failed request may have had an effect.
+/// Whether a failed request may have had an effect; the word in the trailer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
+pub enum Outcome {
     /// Surely not, and never will.
-    None,
+    Fail,
     /// Nobody knows.
-    Unknown,
+    Info,
 }
 
 impl Failure {
     /// What a failed write may have done.
-    pub(super) fn effect_of_write(&self) -> Effect {
+    pub const fn outcome_of_write(&self) -> Outcome {
         match self {
-            Self::LeaderChanged | Self::Stopped | Self::TimedOut => Effect::Unknown,
+            Self::LeaderChanged | Self::Stopped | Self::TimedOut => Outcome::Info,
             Self::NoLeader
             | Self::NotLeader(_)
             | Self::LeaderUnreachable
             | Self::Declined
             | Self::Stopping
             | Self::TooManyRequests
-            | Self::Refused(_) => Effect::None,
+            | Self::Refused(_) => Outcome::Fail,
         }
     }
 
     /// The status that answers a write.
-    pub(super) fn into_write_status(self) -> Status {
-        let effect = self.effect_of_write();
-        self.into_status(effect)
+    pub fn into_write_status(self) -> Status {
+        let outcome = self.outcome_of_write();
+        self.into_status(outcome)
     }
 
     /// The status that answers a read: it has no effect, whatever happened to it.
-    pub(super) fn into_read_status(self) -> Status {
-        self.into_status(Effect::None)
+    pub fn into_read_status(self) -> Status {
+        self.into_status(Outcome::Fail)
     }
 
-    fn into_status(self, effect: Effect) -> Status {
+    fn into_status(self, outcome: Outcome) -> Status {
         let mut trailers = MetadataMap::new();
-        let outcome = match effect {
-            Effect::None => "fail",
-            Effect::Unknown => "info",
+        let word = match outcome {
+            Outcome::Fail => "fail",
+            Outcome::Info => "info",
         };
-        trailers.insert(OUTCOME_TRAILER, MetadataValue::from_static(outcome));
+        trailers.insert(OUTCOME_TRAILER, MetadataValue::from_static(word));
         if let Self::NotLeader(leader) = self {
             trailers.insert(LEADER_TRAILER, MetadataValue::from(leader.0));
         }

@@ -1,4 +1,5 @@
-//! The answers of the bug `ack-on-append`: what a write would return if it were applied to the store as it is now.
+//! The answers of the bugs that do not wait (`ack-on-append`, `forward-ack`, `apply-off-by-one`): what a write would return
+//! if it were applied to the store as it is now.
 //!
 //! Nothing is applied, so two writes that follow each other closely get the same revision, and two compare-and-sets of
 //! the same key may both be told that they succeeded.
