@@ -1,7 +1,7 @@
 //! The client: carries one operation out on one node, and says what it learned.
 //!
 //! ```text
-//! Invocation --> requests (client/requests) --> one connection (client/connection) --> proxy --> node
+//! Invocation --> requests (client/requests) --> one connection (reach) --> network --> node
 //! Completion <-- the one outcome table (client/outcome) <-- answer, status, deadline, broken connection
 //! ```
 //!
@@ -12,21 +12,19 @@
 //! - An operation ends by its deadline, whatever the transport does. A read is given up sooner than a write: nothing is lost
 //!   by that, and the next read, which begins later, has more to tell.
 //!
-//! It refuses to own the choice of node and operation ([`crate::runner`]) and the writing down ([`crate::recorder`]).
+//! It refuses to own the way to a node and the clock ([`crate::reach`]), the choice of node and operation
+//! ([`crate::runner`]) and the writing down ([`crate::recorder`]).
 
-mod connection;
 mod outcome;
 mod requests;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rashomon_checker::Value;
 use rashomon_workloads::{Invocation, Shape};
-use tokio::time::Instant;
 
-use connection::Connection;
-pub(crate) use connection::deepest;
+use crate::reach::Reach;
+pub(crate) use crate::reach::deepest;
 use outcome::Failure;
 
 /// A read is given up in this part of the time for an operation. In the time of one unanswered write, to a node that was
@@ -56,24 +54,19 @@ pub enum ClientError {
 
 /// A client of all nodes, with at most one connection to each.
 #[derive(Debug)]
-pub struct Client {
+pub struct Client<R: Reach> {
+    reach: R,
     shape: Shape,
     op_timeout: Duration,
-    nodes: Vec<Seat>,
+    /// The connection to each node, once there is one.
+    connections: Vec<Option<R::Connection>>,
 }
 
-/// Where a node is, and the connection to it once there is one.
-#[derive(Debug)]
-struct Seat {
-    address: SocketAddr,
-    connection: Option<Connection>,
-}
-
-impl Client {
-    /// A client without connections; they are made when first needed.
-    pub fn new(shape: Shape, nodes: &[SocketAddr], op_timeout: Duration) -> Self {
-        let nodes = nodes.iter().map(|&address| Seat { address, connection: None }).collect();
-        Self { shape, op_timeout, nodes }
+impl<R: Reach> Client<R> {
+    /// A client of `nodes` nodes, without connections; they are made when first needed.
+    pub fn new(reach: R, shape: Shape, nodes: usize, op_timeout: Duration) -> Self {
+        let connections = (0..nodes).map(|_| None).collect();
+        Self { reach, shape, op_timeout, connections }
     }
 
     /// Carries `invocation` out on the node at position `node`.
@@ -83,7 +76,7 @@ impl Client {
         node: usize,
     ) -> Result<Completion, ClientError> {
         let divisor = if invocation.is_read() { READ_TIMEOUT_DIVISOR } else { 1 };
-        let deadline = Instant::now() + self.op_timeout / divisor;
+        let deadline = self.reach.now() + self.op_timeout / divisor;
         match self.attempt(invocation, node, deadline).await {
             Ok(answer) => Ok(Completion::Ok(answer)),
             Err(failure) => {
@@ -91,7 +84,7 @@ impl Client {
                     return Err(error);
                 }
                 if failure.spoils_connection() {
-                    self.nodes[node].connection = None;
+                    self.connections[node] = None;
                 }
                 Ok(failure.completion())
             }
@@ -100,29 +93,38 @@ impl Client {
 
     /// Whether there is a connection to the node, as far as the client knows.
     pub fn is_connected(&self, node: usize) -> bool {
-        self.nodes[node].connection.is_some()
+        self.connections[node].is_some()
     }
 
     /// Closes the connection to every node, as a client that lost track of an operation does.
     pub fn reset(&mut self) {
-        for seat in &mut self.nodes {
-            seat.connection = None;
-        }
+        self.connections.fill_with(|| None);
+    }
+
+    /// Waits.
+    pub(crate) async fn pause(&self, span: Duration) {
+        self.reach.sleep_until(self.reach.now() + span).await;
+    }
+
+    /// The world that it is a client in.
+    pub(crate) fn reach(&self) -> &R {
+        &self.reach
     }
 
     async fn attempt(
         &mut self,
         invocation: &Invocation,
         node: usize,
-        deadline: Instant,
+        deadline: Duration,
     ) -> Result<Value, Failure> {
-        let seat = &mut self.nodes[node];
-        let connection = if let Some(connection) = &mut seat.connection {
+        let seat = &mut self.connections[node];
+        let connection = if let Some(connection) = seat {
             connection
         } else {
             // Half of the time, so that a node that does not answer leaves a reason, not a bare timeout.
-            let patience = deadline.saturating_duration_since(Instant::now()) / 2;
-            seat.connection.insert(Connection::open(seat.address, patience).await?)
+            let now = self.reach.now();
+            let until = now + deadline.saturating_sub(now) / 2;
+            seat.insert(self.reach.open(node, until).await?)
         };
         requests::perform(connection, self.shape, invocation, deadline).await
     }

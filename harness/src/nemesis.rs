@@ -21,23 +21,29 @@
 //! Invariants: faults overlap, but a node is stopped by one of them at a time, and a link is open only if no fault holds
 //! it; [`run`] returns when everything it did is undone, or says in [`NemesisSummary::not_healed`] what is not.
 
-mod aim;
+pub(crate) mod aim;
 mod conduct;
-mod evidence;
-mod in_force;
-mod kind;
+pub(crate) mod evidence;
+pub(crate) mod in_force;
+pub(crate) mod kind;
 mod record;
-mod schedule;
-mod shape;
+pub(crate) mod schedule;
+pub(crate) mod shape;
 
 use serde::{Deserialize, Serialize};
 
 pub use conduct::run;
-pub use kind::{all_faults, default_faults, nodes_min, parse};
+pub use kind::{all_faults, backend, default_faults, nodes_min, parse};
 pub use record::{FaultPhase, FaultRecord, Receipt};
-pub use schedule::{least_time, plan_schedule};
+pub use schedule::{Tempo, plan_schedule};
 
 use crate::seed::Seed;
+
+/// Every fault, as the simulator can carry out all of them.
+pub fn simulated_faults() -> Vec<FaultSpec> {
+    let both = ["all", "sim"].map(|group| parse(group).unwrap_or_default());
+    both.into_iter().flatten().collect()
+}
 
 /// One kind of fault with its aim, as on the command line (`partition-halves`, `kill-leader`, `pause-all`...).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,6 +57,18 @@ pub struct FaultKind {
     pub name: &'static str,
     /// One line on what it does.
     pub summary: &'static str,
+    /// Who can carry it out; of a group, any fault of it.
+    pub backend: Backend,
+}
+
+/// Who can carry a fault out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// Real processes have it, and the simulator.
+    Both,
+    /// Only the simulator has it.
+    SimulatorOnly,
 }
 
 /// A name that is no fault and no group of faults.

@@ -14,6 +14,8 @@
 //! - A line is one write to the kernel: when the harness is killed, every line but perhaps the last is whole.
 //! - After an error nothing more is written: what stands in the file is a prefix of what happened.
 //!
+//! - A history that is kept in memory ([`Kept`]) has the same events with the same numbers and times as one in a file.
+//!
 //! It refuses to own the meaning of what it writes.
 
 mod faults;
@@ -21,8 +23,9 @@ mod faults;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rashomon_checker::Value;
@@ -35,20 +38,34 @@ pub use faults::FaultJournal;
 use crate::client::Completion;
 
 /// The monotonic clock of a run, from its start.
-#[derive(Debug, Clone, Copy)]
-pub struct RunClock {
-    origin: Instant,
+#[derive(Debug, Clone)]
+pub struct RunClock(Time);
+
+#[derive(Debug, Clone)]
+enum Time {
+    /// The machine's, from this moment on.
+    Real(Instant),
+    /// What somebody says it is.
+    Told(Arc<AtomicU64>),
 }
 
 impl RunClock {
     /// Starts now.
     pub fn start() -> Self {
-        Self { origin: Instant::now() }
+        Self(Time::Real(Instant::now()))
+    }
+
+    /// A clock that shows these nanoseconds. Whoever sets them never sets them back.
+    pub fn told_by(nanos: Arc<AtomicU64>) -> Self {
+        Self(Time::Told(nanos))
     }
 
     /// Nanoseconds since the start.
     pub fn now(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        match &self.0 {
+            Time::Real(origin) => u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            Time::Told(nanos) => nanos.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -62,35 +79,67 @@ pub struct RecordError {
     pub reason: String,
 }
 
-/// Hears of every event that was written, in the order of the file. `None` is for whoever made it: there is no more.
+/// Hears of every event that was recorded, in order. `None` is for whoever made it: there is no more.
 pub type Listener = Sender<Option<Event>>;
 
 /// Writes the history.
 #[derive(Debug)]
 pub struct Recorder {
     clock: RunClock,
-    journal: Mutex<Numbered>,
+    history: Mutex<Numbered>,
 }
 
 #[derive(Debug)]
 struct Numbered {
     next_index: u64,
-    journal: Journal,
+    sink: Sink,
     listener: Option<Listener>,
+}
+
+/// Where events go.
+#[derive(Debug)]
+enum Sink {
+    File(Journal),
+    Memory(Kept),
+}
+
+/// A history in memory, to which its recorder adds.
+#[derive(Debug, Clone, Default)]
+pub struct Kept(Arc<Mutex<Vec<Event>>>);
+
+impl Kept {
+    /// Looks at the events so far. Nothing can be recorded meanwhile.
+    pub fn look<T>(&self, at: impl FnOnce(&[Event]) -> T) -> T {
+        at(&lock(&self.0))
+    }
+
+    /// Hands the events out, and keeps none of them.
+    pub fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut lock(&self.0))
+    }
 }
 
 impl Recorder {
     /// Starts an empty history in a new file.
     pub fn create(path: &Path, clock: RunClock) -> Result<Self, RecordError> {
-        let journal = Journal::create(path)?;
-        let journal = Mutex::new(Numbered { next_index: 0, journal, listener: None });
-        Ok(Self { clock, journal })
+        Ok(Self::into_sink(Sink::File(Journal::create(path)?), clock))
+    }
+
+    /// Starts an empty history in memory, which cannot fail.
+    pub fn in_memory(clock: RunClock) -> (Self, Kept) {
+        let kept = Kept::default();
+        (Self::into_sink(Sink::Memory(kept.clone()), clock), kept)
+    }
+
+    fn into_sink(sink: Sink, clock: RunClock) -> Self {
+        let history = Mutex::new(Numbered { next_index: 0, sink, listener: None });
+        Self { clock, history }
     }
 
     /// The same, where somebody listens.
     #[must_use]
     pub fn heard_by(self, listener: Listener) -> Self {
-        lock(&self.journal).listener = Some(listener);
+        lock(&self.history).listener = Some(listener);
         self
     }
 
@@ -120,9 +169,9 @@ impl Recorder {
         self.append(process, invocation, node, kind, value, error)
     }
 
-    /// Lines so far.
+    /// Events so far.
     pub fn events(&self) -> u64 {
-        lock(&self.journal).next_index
+        lock(&self.history).next_index
     }
 
     fn append(
@@ -145,18 +194,39 @@ impl Recorder {
             node: Some(node.to_owned()),
             error: error.cloned(),
         };
-        let mut numbered = lock(&self.journal);
-        event.index = numbered.next_index;
+        let mut history = lock(&self.history);
+        event.index = history.next_index;
         event.time = Some(self.clock.now());
-        numbered.journal.append(&event)?;
-        numbered.next_index += 1;
+        history.append(event)
+    }
+}
+
+impl Numbered {
+    fn append(&mut self, event: Event) -> Result<(), RecordError> {
+        let news = self.store(event)?;
+        self.next_index += 1;
         // Whoever stopped listening needs no more.
-        if let Some(listener) = &numbered.listener
+        if let (Some(listener), Some(event)) = (&self.listener, news)
             && listener.send(Some(event)).is_err()
         {
-            numbered.listener = None;
+            self.listener = None;
         }
         Ok(())
+    }
+
+    /// Stores an event; what of it is left for a listener, if there is one.
+    fn store(&mut self, event: Event) -> Result<Option<Event>, RecordError> {
+        match &mut self.sink {
+            Sink::File(journal) => {
+                journal.append(&event)?;
+                Ok(Some(event))
+            }
+            Sink::Memory(kept) => {
+                let news = self.listener.as_ref().map(|_| event.clone());
+                lock(&kept.0).push(event);
+                Ok(news)
+            }
+        }
     }
 }
 

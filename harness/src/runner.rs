@@ -14,14 +14,15 @@
 //! - What is checked is what stands in `history.jsonl`, read back from disk.
 //! - Whatever goes wrong in the harness ends as a [`RunError`], with the cluster down; it is never a verdict.
 
-mod coverage;
-mod final_reads;
+pub(crate) mod agenda;
+pub(crate) mod coverage;
+pub(crate) mod final_reads;
 mod interrupt;
-mod judge;
-mod load;
+pub(crate) mod judge;
+pub(crate) mod load;
 mod onlooker;
-mod pace;
-mod routing;
+pub(crate) mod pace;
+pub(crate) mod routing;
 mod stage;
 mod watch;
 
@@ -29,6 +30,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use rashomon_checker::check::{CheckError, Validity};
 use rashomon_workloads::Workload;
@@ -135,8 +137,9 @@ pub fn run(run: &Run<'_>) -> Result<Finished, RunError> {
     let progress = Arc::new(Progress::new(run.plan.time_limit(), run.terminal));
     let clock = RunClock::start();
     let model = run.workload.model();
-    let (listener, onlooker) = Onlooker::start(model, clock, Arc::clone(&progress));
-    let recorder = Recorder::create(&run.folder.file("history.jsonl"), clock)?.heard_by(listener);
+    let (listener, onlooker) = Onlooker::start(model, clock.clone(), Arc::clone(&progress));
+    let recorder =
+        Recorder::create(&run.folder.file("history.jsonl"), clock.clone())?.heard_by(listener);
     let journal = Arc::new(FaultJournal::create(&run.folder.file("faults.jsonl"), clock)?);
     let stage =
         stage::Stage { run, runtimes: &runtimes, interrupt: &interrupt, progress: &progress };
@@ -172,7 +175,8 @@ fn decide(
     let path = run.folder.file("history.jsonl");
     let loaded = codec::read_history(&path, Some(InputFormat::Jsonl))?;
     let operations = loaded.history(&path)?;
-    let checked = judge::check_history(run.plan, run.workload.model(), &operations, interrupt)?;
+    let (model, threads) = (run.workload.model(), available_parallelism().map_or(1, usize::from));
+    let checked = judge::check_history(run.plan, model, &operations, threads, interrupt)?;
     let history = loaded.events;
     let evidence = Evidence {
         history: &history,
@@ -239,3 +243,6 @@ impl Runtimes {
         Ok(Self { harness: runtime("harness")?, clients: runtime("client")? })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,12 @@
 //! every unanswered read a `fail`, and an append whose first half (reading the list) got no answer.
 
 use std::error::Error;
+use std::io;
 
 use tonic::{Code, Status};
 
-use super::connection::{deepest, is_spent};
 use super::{ClientError, Completion};
+use crate::reach::{NotOpened, Spent, Unanswered, deepest};
 
 /// Metadata with which a node states what it knows: `fail` or `info`.
 const OUTCOME_KEY: &str = "rashomon-outcome";
@@ -29,46 +30,35 @@ pub(super) struct Failure {
 #[derive(Debug)]
 enum Met {
     /// There was no connection, and none could be made.
-    NotOpened(String),
-    /// This machine has no socket for a connection, whatever the node would have said.
-    NoSocket(String),
-    /// The deadline passed.
-    Deadline,
-    /// A status, from the node or from the transport.
-    Status(Box<Status>),
+    NotOpened(NotOpened),
+    /// A request was answered with an error or not at all, or the transport broke.
+    Unanswered(Unanswered),
     /// The node answered, and the answer says that the operation did nothing.
     Declined(&'static str),
     /// The node answered something that its protocol does not know.
     Nonsense(&'static str),
 }
 
+impl From<NotOpened> for Failure {
+    fn from(why: NotOpened) -> Self {
+        Self { met: Met::NotOpened(why), write_sent: false }
+    }
+}
+
 impl Failure {
-    /// No connection: no request left.
-    pub(super) fn not_opened(reason: &str) -> Self {
-        Self { met: Met::NotOpened(reason.to_owned()), write_sent: false }
-    }
-
-    /// No socket: no request left, and the node had no part in it.
-    pub(super) fn no_socket(error: &std::io::Error) -> Self {
-        Self { met: Met::NoSocket(error.to_string()), write_sent: false }
-    }
-
     /// What says nothing of the node: it must not stand in a history.
     pub(super) fn of_the_harness(&self) -> Option<ClientError> {
         match &self.met {
-            Met::NoSocket(reason) => Some(ClientError::NoSocket(reason.clone())),
+            Met::NotOpened(NotOpened::NoSocket(reason)) => {
+                Some(ClientError::NoSocket(reason.clone()))
+            }
             _ => None,
         }
     }
 
-    /// A request was not answered in time.
-    pub(super) fn deadline(write_sent: bool) -> Self {
-        Self { met: Met::Deadline, write_sent }
-    }
-
-    /// A request was answered with an error, or the transport broke.
-    pub(super) fn status(status: Status, write_sent: bool) -> Self {
-        Self { met: Met::Status(Box::new(status)), write_sent }
+    /// A request has no answer; `write_sent`: it, or one before it, may have changed something.
+    pub(super) fn unanswered(why: Unanswered, write_sent: bool) -> Self {
+        Self { met: Met::Unanswered(why), write_sent }
     }
 
     /// The store looked, and did nothing: a compare-and-set that did not apply.
@@ -86,11 +76,10 @@ impl Failure {
     pub(super) fn spoils_connection(&self) -> bool {
         match &self.met {
             Met::NotOpened(_)
-            | Met::NoSocket(_)
             | Met::Declined(_)
             | Met::Nonsense(_)
-            | Met::Deadline => false,
-            Met::Status(status) => status.source().is_some(),
+            | Met::Unanswered(Unanswered::Deadline) => false,
+            Met::Unanswered(Unanswered::Status(status)) => status.source().is_some(),
         }
     }
 
@@ -116,15 +105,20 @@ impl Failure {
 impl Met {
     fn in_words(&self) -> String {
         match self {
-            Self::NotOpened(reason) | Self::NoSocket(reason) => format!("no connection: {reason}"),
-            Self::Deadline => "no answer before the deadline".to_owned(),
+            Self::NotOpened(reason) => format!("no connection: {reason}"),
             Self::Declined(reason) => (*reason).to_owned(),
             Self::Nonsense(what) => format!("senseless answer: {what}"),
-            Self::Status(status) if status.source().is_some() => {
-                format!("connection broke: {}", deepest(status.as_ref()))
-            }
-            Self::Status(status) => format!("{:?}: {}", status.code(), status.message()),
+            Self::Unanswered(Unanswered::Status(status)) => status_in_words(status),
+            Self::Unanswered(why @ Unanswered::Deadline) => why.to_string(),
         }
+    }
+}
+
+fn status_in_words(status: &Status) -> String {
+    if status.source().is_some() {
+        format!("connection broke: {}", deepest(status))
+    } else {
+        format!("{:?}: {}", status.code(), status.message())
     }
 }
 
@@ -213,8 +207,8 @@ const OTHERWISE: Row = info(When::Code(Code::Ok), "nobody can tell");
 impl When {
     fn matches(&self, met: &Met) -> bool {
         match (self, met) {
-            (Self::Deadline, Met::Deadline) => true,
-            (_, Met::Status(status)) => self.matches_status(status),
+            (Self::Deadline, Met::Unanswered(Unanswered::Deadline)) => true,
+            (_, Met::Unanswered(Unanswered::Status(status))) => self.matches_status(status),
             _ => false,
         }
     }
@@ -230,6 +224,20 @@ impl When {
             Self::Code(code) => status.code() == *code,
         }
     }
+}
+
+/// Whether a [`Spent`] is somewhere in the chain.
+fn is_spent(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // An I/O error made from another one does not name it as its source.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if error.is::<Spent>() || inner.and_then(|inner| inner.downcast_ref::<Spent>()).is_some() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn stated(status: &Status) -> Option<&str> {

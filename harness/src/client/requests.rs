@@ -13,34 +13,28 @@
 //! All ranges are linearizable. What a node answers is taken as seen: bytes that no client wrote become a text value, for the
 //! checker to judge.
 
-use std::future::Future;
+use std::time::Duration;
 
 use rashomon_checker::Value;
 use rashomon_workloads::{Invocation, Shape};
-use tokio::time::{Instant, timeout_at};
-use tonic::{Response, Status};
 
-use tonic::transport::Channel;
-
-use super::connection::Connection;
 use super::outcome::Failure;
 use crate::etcd_api::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
-use crate::etcd_api::etcdserverpb::kv_client::KvClient;
 use crate::etcd_api::etcdserverpb::request_op::Request;
 use crate::etcd_api::etcdserverpb::{
     Compare, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest,
 };
 use crate::etcd_api::mvccpb::KeyValue;
+use crate::reach::Wire;
 
 /// Performs one operation and says what it answered.
 pub(super) async fn perform(
-    connection: &mut Connection,
+    wire: &mut impl Wire,
     shape: Shape,
     invocation: &Invocation,
-    deadline: Instant,
+    deadline: Duration,
 ) -> Result<Value, Failure> {
-    let kv = &mut connection.kv;
-    let mut exchange = Exchange { kv, deadline };
+    let mut exchange = Exchange { wire, deadline };
     let (key, argument) = (invocation.key.as_str(), &invocation.value);
     match (shape, invocation.f) {
         (Shape::Register | Shape::List, "read") => return exchange.read(key).await,
@@ -55,12 +49,12 @@ pub(super) async fn perform(
 }
 
 /// The requests of one operation, all under its deadline.
-struct Exchange<'a> {
-    kv: &'a mut KvClient<Channel>,
-    deadline: Instant,
+struct Exchange<'a, W> {
+    wire: &'a mut W,
+    deadline: Duration,
 }
 
-impl Exchange<'_> {
+impl<W: Wire> Exchange<'_, W> {
     async fn read(&mut self, key: &str) -> Result<Value, Failure> {
         Ok(self.get(key).await?.map_or(Value::Nil, |found| parse(&found.value)))
     }
@@ -84,7 +78,8 @@ impl Exchange<'_> {
 
     async fn put(&mut self, key: &str, value: &Value) -> Result<(), Failure> {
         let request = put_request(key, value);
-        ask(self.deadline, true, self.kv.put(request)).await.map(drop)
+        let answer = self.wire.put(request, self.deadline).await;
+        answer.map(drop).map_err(|why| Failure::unanswered(why, true))
     }
 
     async fn cas(&mut self, key: &str, pair: &Value) -> Result<(), Failure> {
@@ -123,7 +118,8 @@ impl Exchange<'_> {
     ) -> Result<(), Failure> {
         let put = RequestOp { request: Some(Request::RequestPut(put)) };
         let request = TxnRequest { compare: vec![guard], success: vec![put], failure: Vec::new() };
-        let answer = ask(self.deadline, true, self.kv.txn(request)).await?;
+        let answer = self.wire.txn(request, self.deadline).await;
+        let answer = answer.map_err(|why| Failure::unanswered(why, true))?;
         if answer.succeeded { Ok(()) } else { Err(Failure::declined(declined)) }
     }
 
@@ -137,20 +133,8 @@ impl Exchange<'_> {
     }
 
     async fn range(&mut self, request: RangeRequest) -> Result<RangeResponse, Failure> {
-        ask(self.deadline, false, self.kv.range(request)).await
-    }
-}
-
-/// One request and its answer. `writes`: whether it may change something.
-async fn ask<T>(
-    deadline: Instant,
-    writes: bool,
-    request: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, Failure> {
-    match timeout_at(deadline, request).await {
-        Ok(Ok(answer)) => Ok(answer.into_inner()),
-        Ok(Err(status)) => Err(Failure::status(status, writes)),
-        Err(_) => Err(Failure::deadline(writes)),
+        let answer = self.wire.range(request, self.deadline).await;
+        answer.map_err(|why| Failure::unanswered(why, false))
     }
 }
 

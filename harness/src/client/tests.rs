@@ -3,8 +3,11 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::ports::{PortPool, ReservedPort};
+use crate::reach::Processes;
 use crate::seed::Seed;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,7 +56,7 @@ impl Etcd {
     /// Waits until a read is answered.
     async fn serves(&self) {
         let deadline = Instant::now() + Duration::from_secs(30);
-        let mut client = Client::new(Shape::Register, &[self.address], Duration::from_secs(1));
+        let mut client = client_at(self.address, Shape::Register, Duration::from_secs(1));
         loop {
             let seen = client.perform(&Invocation::read("nothing".to_owned()), 0).await.unwrap();
             if let Completion::Ok(_) = seen {
@@ -65,8 +68,12 @@ impl Etcd {
     }
 }
 
-fn client(shape: Shape, etcd: &Etcd) -> Client {
-    Client::new(shape, &[etcd.address], TIMEOUT)
+fn client_at(address: SocketAddr, shape: Shape, op_timeout: Duration) -> Client<Processes> {
+    Client::new(Processes::new(&[address]), shape, 1, op_timeout)
+}
+
+fn client(shape: Shape, etcd: &Etcd) -> Client<Processes> {
+    client_at(etcd.address, shape, TIMEOUT)
 }
 
 fn op(f: &'static str, value: Value) -> Invocation {
@@ -139,7 +146,7 @@ async fn a_store_that_dies_leaves_one_unknown_write_at_most() {
 async fn a_silent_listener_is_no_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let mut register = Client::new(Shape::Register, &[address], Duration::from_millis(100));
+    let mut register = client_at(address, Shape::Register, Duration::from_millis(100));
     let write = register.perform(&op("write", Value::Int(1)), 0).await.unwrap();
     let Completion::Fail(reason) = write else { panic!("a write that never left: {write:?}") };
     assert!(reason.starts_with("no connection: no answer in "), "{reason}");
@@ -150,7 +157,7 @@ async fn a_listener_that_hangs_up_is_no_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || listener.incoming().for_each(drop));
-    let mut register = Client::new(Shape::Register, &[address], TIMEOUT);
+    let mut register = client_at(address, Shape::Register, TIMEOUT);
     let write = register.perform(&op("write", Value::Int(1)), 0).await.unwrap();
     let Completion::Fail(reason) = write else { panic!("a write that never left: {write:?}") };
     assert!(reason.starts_with("no connection: "), "{reason}");

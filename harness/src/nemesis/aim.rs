@@ -9,27 +9,27 @@ use super::kind::Aim;
 
 /// What a choice is made from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     /// Number of nodes.
-    pub(super) nodes: usize,
+    pub(crate) nodes: usize,
     /// The leader, if one is known.
-    pub(super) leader: Option<usize>,
+    pub(crate) leader: Option<usize>,
     /// Nodes that another fault has stopped.
-    pub(super) stopped: &'a BTreeSet<usize>,
+    pub(crate) stopped: &'a BTreeSet<usize>,
 }
 
 /// Members of the largest minority.
-pub(super) const fn minority(nodes: usize) -> usize {
+pub(crate) const fn minority(nodes: usize) -> usize {
     nodes.saturating_sub(1) / 2
 }
 
 /// Members of the smallest majority.
-pub(super) const fn majority(nodes: usize) -> usize {
+pub(crate) const fn majority(nodes: usize) -> usize {
     nodes / 2 + 1
 }
 
 /// The nodes to hit, in ascending order and at least one; else why there are none.
-pub(super) fn choose(
+pub(crate) fn choose(
     aim: Aim,
     field: Field<'_>,
     rng: &mut ChaCha8Rng,

@@ -43,7 +43,7 @@ pub async fn run(
     let conductor = Arc::new(Conductor { cluster, log, stop, in_force, broken });
     let mut summary = NemesisSummary { planned: schedule.len() as u64, ..Default::default() };
     for fault in &schedule {
-        conductor.log.record(FaultRecord { time: base + fault.at, ..planned(fault) });
+        conductor.log.record(FaultRecord { time: base + fault.at, ..FaultRecord::planned(fault) });
     }
     let mut tasks = JoinSet::new();
     for fault in schedule {
@@ -118,7 +118,7 @@ impl Conductor {
             () = self.stop.cancelled() => return End::NotReached,
             () = tokio::time::sleep_until(begin) => {}
         }
-        let mut record = planned(fault);
+        let mut record = FaultRecord::planned(fault);
         let target = match self.take_aim(fault).await {
             Ok(target) => target,
             Err(why) => {
@@ -162,6 +162,12 @@ impl Conductor {
                 let leader = self.take_nodes(Aim::Leader, leader, &mut rng)?[0];
                 self.give_parts(leader, &mut rng).map(Target::Laggard)
             }
+            Fault::Crash(_)
+            | Fault::Disk(_)
+            | Fault::Damage(_)
+            | Fault::Letters(_)
+            | Fault::Clock(_)
+            | Fault::ResetLinks => Err("only the simulator can do that".to_owned()),
         }
     }
 
@@ -459,19 +465,6 @@ impl Stop {
             Self::Kill => cluster.restart(node).await,
             Self::Pause => cluster.resume(node).await,
         }
-    }
-}
-
-fn planned(fault: &PlannedFault) -> FaultRecord {
-    FaultRecord {
-        id: fault.id,
-        phase: FaultPhase::Planned,
-        time: fault.at,
-        fault: fault.fault.0.clone(),
-        duration: fault.duration,
-        nodes: Vec::new(),
-        links: Vec::new(),
-        receipt: None,
     }
 }
 

@@ -28,7 +28,7 @@ const HTTP2_HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x0
 
 /// What a rule has done to the links of a fault, summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Traffic {
+pub(crate) struct Traffic {
     held: u64,
     blocked: u64,
     refused: u64,
@@ -59,7 +59,7 @@ impl Traffic {
     }
 
     /// Both together.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             held: self.held + other.held,
             blocked: self.blocked + other.blocked,
@@ -70,7 +70,7 @@ impl Traffic {
     }
 
     /// Whether the rule has not bitten.
-    pub(super) fn is_nothing(self) -> bool {
+    pub(crate) fn is_nothing(self) -> bool {
         self == Self::default()
     }
 }

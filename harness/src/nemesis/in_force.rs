@@ -12,7 +12,7 @@ use crate::proxy::{Link, LinkRule, LinkStats};
 
 /// The faults in force.
 #[derive(Debug, Default)]
-pub(super) struct InForce {
+pub(crate) struct InForce {
     stopped: BTreeSet<usize>,
     /// By link, by fault: later faults have higher numbers.
     holds: BTreeMap<Link, BTreeMap<u32, Hold>>,
@@ -27,20 +27,20 @@ struct Hold {
 
 impl InForce {
     /// Nodes that a fault has stopped.
-    pub(super) fn stopped(&self) -> &BTreeSet<usize> {
+    pub(crate) fn stopped(&self) -> &BTreeSet<usize> {
         &self.stopped
     }
 
-    pub(super) fn stop(&mut self, nodes: &[usize]) {
+    pub(crate) fn stop(&mut self, nodes: &[usize]) {
         self.stopped.extend(nodes);
     }
 
-    pub(super) fn go_on(&mut self, node: usize) {
+    pub(crate) fn go_on(&mut self, node: usize) {
         self.stopped.remove(&node);
     }
 
     /// Adds a fault's rules; what each of its links is to do from now on. `stats` gives the figures of a link now.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         id: u32,
         fault: &LinkFault,
@@ -52,7 +52,7 @@ impl InForce {
     }
 
     /// Takes a fault's rules away; what each of its links is to do from now on.
-    pub(super) fn remove(
+    pub(crate) fn remove(
         &mut self,
         id: u32,
         fault: &LinkFault,
@@ -82,7 +82,7 @@ impl InForce {
 
     /// What a fault has done so far to the links that did what it asks; `None` if no link ever did, because others asked
     /// for more.
-    pub(super) fn traffic(
+    pub(crate) fn traffic(
         &mut self,
         id: u32,
         fault: &LinkFault,
@@ -102,7 +102,7 @@ impl InForce {
     }
 
     /// The rule that a link is to follow.
-    pub(super) fn rule(&self, link: Link) -> LinkRule {
+    pub(crate) fn rule(&self, link: Link) -> LinkRule {
         self.holds.get(&link).map_or(LinkRule::Pass, strongest)
     }
 }

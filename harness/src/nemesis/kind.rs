@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use super::{FaultKind, FaultSpec, UnknownFault};
+use super::{Backend, FaultKind, FaultSpec, UnknownFault};
+
+mod table;
+
+use table::{DEFAULT, FAULTS, GROUPS};
 
 /// A fault with its aim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Links between nodes are cut.
     Partition(Shape),
     /// SIGKILL, and a restart on the same data at the end.
@@ -17,11 +21,23 @@ pub(super) enum Fault {
     Bend(Bend),
     /// A follower is cut off, and all others are killed in the moment in which it comes back; the leader stays down.
     Laggard,
+    /// A machine loses power, and starts again later; of what was not synced, some is lost.
+    Crash(Aim),
+    /// A disk does not do what it should.
+    Disk(Disk),
+    /// A node goes down and finds its log damaged when it starts again.
+    Damage(Damage),
+    /// Some messages do not arrive, the others do.
+    Letters(Letters),
+    /// A clock is wrong.
+    Clock(Clock),
+    /// Connections break and can be made again at once.
+    ResetLinks,
 }
 
 /// Which links a partition cuts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     One,
     Halves,
     MajorityMinority,
@@ -32,9 +48,9 @@ pub(super) enum Shape {
     OneWayOut,
 }
 
-/// Which nodes a kill or a pause hits.
+/// Which nodes a kill, a pause or a crash hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Aim {
+pub(crate) enum Aim {
     Random,
     Leader,
     Follower,
@@ -45,7 +61,7 @@ pub(super) enum Aim {
 
 /// What else can happen to links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Bend {
+pub(crate) enum Bend {
     SlowLinks,
     ThrottleLinks,
     StallOneWay,
@@ -55,151 +71,38 @@ pub(super) enum Bend {
     AnswersCut,
 }
 
-/// Every fault: its name on the command line, what it is, and one line for people.
-const FAULTS: [(Fault, FaultKind); 28] = [
-    entry(
-        Fault::Partition(Shape::One),
-        "partition-one",
-        "one random node is cut off from the others",
-    ),
-    entry(
-        Fault::Partition(Shape::Halves),
-        "partition-halves",
-        "the nodes fall into two halves, as even as can be",
-    ),
-    entry(
-        Fault::Partition(Shape::MajorityMinority),
-        "partition-majority-minority",
-        "the largest minority is cut off from the majority",
-    ),
-    entry(
-        Fault::Partition(Shape::Ring),
-        "partition-ring",
-        "every node hears a majority, no two nodes the same one",
-    ),
-    entry(
-        Fault::Partition(Shape::Bridge),
-        "partition-bridge",
-        "two sides that only one node in the middle can reach",
-    ),
-    entry(
-        Fault::Partition(Shape::LeaderAlone),
-        "partition-leader-alone",
-        "the leader is cut off from the others",
-    ),
-    entry(
-        Fault::Partition(Shape::OneWayIn),
-        "partition-one-way-in",
-        "one node, often the leader, hears nobody",
-    ),
-    entry(
-        Fault::Partition(Shape::OneWayOut),
-        "partition-one-way-out",
-        "one node, often the leader, is heard by nobody",
-    ),
-    entry(Fault::Kill(Aim::Random), "kill-random", "SIGKILL a random node, restart it later"),
-    entry(Fault::Kill(Aim::Leader), "kill-leader", "SIGKILL the leader, restart it later"),
-    entry(Fault::Kill(Aim::Follower), "kill-follower", "SIGKILL a follower, restart it later"),
-    entry(
-        Fault::Kill(Aim::Minority),
-        "kill-minority",
-        "SIGKILL the largest minority, restart it later",
-    ),
-    entry(Fault::Kill(Aim::Majority), "kill-majority", "SIGKILL a majority, restart it later"),
-    entry(Fault::Kill(Aim::All), "kill-all", "SIGKILL every node, restart them later"),
-    entry(Fault::Pause(Aim::Random), "pause-random", "SIGSTOP a random node for a while"),
-    entry(Fault::Pause(Aim::Leader), "pause-leader", "SIGSTOP the leader for a while"),
-    entry(Fault::Pause(Aim::Follower), "pause-follower", "SIGSTOP a follower for a while"),
-    entry(
-        Fault::Pause(Aim::Minority),
-        "pause-minority",
-        "SIGSTOP the largest minority for a while",
-    ),
-    entry(Fault::Pause(Aim::Majority), "pause-majority", "SIGSTOP a majority for a while"),
-    entry(Fault::Pause(Aim::All), "pause-all", "SIGSTOP every node for a while"),
-    entry(
-        Fault::Bend(Bend::SlowLinks),
-        "slow-links",
-        "everything between nodes is late by 50 ms, give or take 40 ms",
-    ),
-    entry(
-        Fault::Bend(Bend::ThrottleLinks),
-        "throttle-links",
-        "links between nodes carry 4 kB a second",
-    ),
-    entry(
-        Fault::Bend(Bend::StallOneWay),
-        "stall-one-way",
-        "what one node sends is held, and arrives late, complete and in order",
-    ),
-    entry(
-        Fault::Bend(Bend::RefusePeers),
-        "refuse-peers",
-        "connections of one node's peers are refused and reset",
-    ),
-    entry(
-        Fault::Bend(Bend::BlackholePeers),
-        "blackhole-peers",
-        "one node is cut off, and new connections hang",
-    ),
-    entry(
-        Fault::Bend(Bend::ClientsCut),
-        "clients-cut",
-        "clients and one node are cut off from each other",
-    ),
-    entry(
-        Fault::Bend(Bend::AnswersCut),
-        "answers-cut",
-        "one node hears its clients, who do not hear it",
-    ),
-    entry(
-        Fault::Laggard,
-        "laggard-election",
-        "a follower is cut off; as it comes back, SIGKILL hits all others, and the leader stays down",
-    ),
-];
+/// What is wrong with a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Disk {
+    FailsOnce,
+    Fails,
+    Full,
+    Slow,
+}
 
-/// Names that stand for several faults.
-const GROUPS: [FaultKind; 7] = [
-    FaultKind { name: "partition", summary: "all faults whose names begin with partition-" },
-    FaultKind { name: "kill", summary: "all faults whose names begin with kill-" },
-    FaultKind { name: "pause", summary: "all faults whose names begin with pause-" },
-    FaultKind {
-        name: "net",
-        summary: "slow, throttled, stalled, refused and one-sided links, client links too",
-    },
-    FaultKind { name: "combo", summary: "faults in a deliberate order: laggard-election" },
-    FaultKind { name: "all", summary: "every fault" },
-    FaultKind { name: "none", summary: "no faults" },
-];
+/// What becomes of a log that was synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Damage {
+    BitFlip,
+    WipeLog,
+}
 
-/// What a run without `--faults` draws from: every way to part, kill and stop, without the aims that do the same to a
-/// small cluster as one of these, so that a short run gets through most of them.
-const DEFAULT: [&str; 16] = [
-    "partition-one",
-    "partition-halves",
-    "partition-majority-minority",
-    "partition-ring",
-    "partition-bridge",
-    "partition-leader-alone",
-    "partition-one-way-in",
-    "partition-one-way-out",
-    "kill-leader",
-    "kill-follower",
-    "kill-majority",
-    "kill-all",
-    "pause-leader",
-    "pause-majority",
-    "pause-all",
-    "laggard-election",
-];
+/// What becomes of messages of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Letters {
+    Hold,
+    Drop,
+}
 
-const fn entry(fault: Fault, name: &'static str, summary: &'static str) -> (Fault, FaultKind) {
-    (fault, FaultKind { name, summary })
+/// What a clock does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Clock {
+    Jump,
+    Drift,
 }
 
 const ALL: [FaultKind; FAULTS.len() + GROUPS.len()] = {
-    let mut all = [FaultKind { name: "", summary: "" }; FAULTS.len() + GROUPS.len()];
+    let mut all = [GROUPS[0]; FAULTS.len() + GROUPS.len()];
     let mut at = 0;
     while at < FAULTS.len() {
         all[at] = FAULTS[at].1;
@@ -227,7 +130,14 @@ pub fn nodes_min(fault: &FaultSpec) -> usize {
     Fault::named(&fault.0).map_or(1, Fault::nodes_min)
 }
 
-/// The faults that a name stands for: one, or several if it names a group; none for `none`.
+/// Who can carry a fault out; both, for what is no fault.
+pub fn backend(fault: &FaultSpec) -> Backend {
+    let entry = FAULTS.iter().find(|(_, kind)| kind.name == fault.0);
+    entry.map_or(Backend::Both, |(_, kind)| kind.backend)
+}
+
+/// The faults that a name stands for: one, or several if it names a group; none for `none`. Whoever cannot carry all of
+/// them out has to look at their [`backend`].
 pub fn parse(name: &str) -> Result<Vec<FaultSpec>, UnknownFault> {
     if ALL[FAULTS.len()..].iter().any(|kind| kind.name == name) {
         return Ok(group(name));
@@ -239,70 +149,94 @@ pub fn parse(name: &str) -> Result<Vec<FaultSpec>, UnknownFault> {
 }
 
 fn group(name: &str) -> Vec<FaultSpec> {
-    let belongs = |fault: &Fault| {
-        matches!(
+    let belongs = |(fault, kind): &&(Fault, FaultKind)| match name {
+        "all" => true,
+        "sim" => kind.backend == Backend::SimulatorOnly,
+        _ => matches!(
             (name, fault),
-            ("all", _)
-                | ("partition", Fault::Partition(_))
+            ("partition", Fault::Partition(_))
                 | ("kill", Fault::Kill(_))
                 | ("pause", Fault::Pause(_))
                 | ("net", Fault::Bend(_))
                 | ("combo", Fault::Laggard)
-        )
+                | ("crash", Fault::Crash(_))
+                | ("disk", Fault::Disk(_) | Fault::Damage(_))
+                | ("clock", Fault::Clock(_))
+                | ("letters", Fault::Letters(_) | Fault::ResetLinks)
+        ),
     };
-    let members = FAULTS.iter().filter(|(fault, _)| belongs(fault));
-    members.map(|(_, kind)| FaultSpec(kind.name.to_owned())).collect()
+    FAULTS.iter().filter(belongs).map(|(_, kind)| FaultSpec(kind.name.to_owned())).collect()
 }
 
 impl Fault {
     /// The fault of this name; groups are not faults.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         FAULTS.iter().find(|(_, kind)| kind.name == name).map(|(fault, _)| *fault)
     }
 
     /// The smallest cluster in which it can do anything.
-    pub(super) const fn nodes_min(self) -> usize {
+    pub(crate) const fn nodes_min(self) -> usize {
         match self {
-            Self::Partition(Shape::Bridge | Shape::Ring) | Self::Laggard => 3,
-            Self::Partition(_) | Self::Kill(Aim::Follower) | Self::Pause(Aim::Follower) => 2,
-            Self::Bend(Bend::ClientsCut | Bend::AnswersCut) | Self::Kill(_) | Self::Pause(_) => 1,
-            Self::Bend(_) => 2,
+            // A damaged log may cost its node what it has promised: only a minority may have one.
+            Self::Partition(Shape::Bridge | Shape::Ring) | Self::Laggard | Self::Damage(_) => 3,
+            Self::Kill(Aim::Follower) | Self::Pause(Aim::Follower) | Self::Crash(Aim::Follower) => {
+                2
+            }
+            Self::Bend(Bend::ClientsCut | Bend::AnswersCut)
+            | Self::Kill(_)
+            | Self::Pause(_)
+            | Self::Crash(_)
+            | Self::Disk(_)
+            | Self::Clock(_) => 1,
+            Self::Partition(_) | Self::Bend(_) | Self::Letters(_) | Self::ResetLinks => 2,
         }
     }
 
-    /// Whether it stops processes.
-    pub(super) const fn stops_processes(self) -> bool {
-        matches!(self, Self::Kill(_) | Self::Pause(_) | Self::Laggard)
+    /// Whether it stops processes, or they end by it.
+    pub(crate) const fn stops_processes(self) -> bool {
+        match self {
+            Self::Kill(_) | Self::Pause(_) | Self::Laggard | Self::Crash(_) | Self::Damage(_) => {
+                true
+            }
+            Self::Disk(disk) => !matches!(disk, Disk::Slow),
+            Self::Partition(_)
+            | Self::Bend(_)
+            | Self::Letters(_)
+            | Self::Clock(_)
+            | Self::ResetLinks => false,
+        }
     }
 
-    /// The shortest time in which it can do what it is for.
-    pub(super) const fn duration_min(self) -> Duration {
+    /// The shortest time in which it can do what it is for, where an ordinary fault takes `shortest`.
+    pub(crate) fn duration_min(self, shortest: Duration) -> Duration {
         match self {
             // Both halves outlast an election.
-            Self::Laggard => Duration::from_millis(1500),
+            Self::Laggard => shortest * 5,
             // Time for another leader, and for somebody to ask the old one.
-            Self::Partition(Shape::LeaderAlone) => Duration::from_secs(1),
-            _ => Duration::from_millis(300),
+            Self::Partition(Shape::LeaderAlone) => shortest * 10 / 3,
+            _ => shortest,
         }
     }
 
     /// Whether it needs to know who leads.
-    pub(super) const fn needs_leader(self) -> bool {
+    pub(crate) const fn needs_leader(self) -> bool {
         matches!(
             self,
             Self::Partition(Shape::LeaderAlone)
                 | Self::Kill(Aim::Leader)
                 | Self::Pause(Aim::Leader)
+                | Self::Crash(Aim::Leader)
                 | Self::Laggard
         )
     }
 
     /// Whether it may leave no process that runs, so that another such fault would find nothing to hit.
-    pub(super) const fn is_wide(self) -> bool {
+    pub(crate) const fn is_wide(self) -> bool {
         matches!(
             self,
             Self::Kill(Aim::Majority | Aim::All)
                 | Self::Pause(Aim::Majority | Aim::All)
+                | Self::Crash(Aim::Majority | Aim::All)
                 | Self::Laggard
         )
     }
@@ -330,9 +264,26 @@ mod tests {
         assert_eq!(parse("kill").unwrap().len(), 6);
         assert_eq!(parse("pause").unwrap().len(), 6);
         assert_eq!(parse("net").unwrap().len(), 7);
+        assert_eq!(parse("crash").unwrap().len(), 6);
+        assert_eq!(parse("disk").unwrap().len(), 6);
+        assert_eq!(parse("clock").unwrap().len(), 2);
+        assert_eq!(parse("letters").unwrap().len(), 3);
+        assert_eq!(parse("sim").unwrap().len(), 17);
         assert_eq!(parse("all").unwrap().len(), FAULTS.len());
         assert!(parse("none").unwrap().is_empty());
         assert_eq!(parse("combo").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn groups_name_who_can_carry_out_any_of_them() {
+        for kind in GROUPS {
+            let faults = parse(kind.name).unwrap();
+            let for_both = faults.iter().any(|fault| backend(fault) == Backend::Both);
+            let none = faults.is_empty();
+            assert_eq!(kind.backend == Backend::Both, for_both || none, "{}", kind.name);
+        }
+        assert!(default_faults().iter().all(|fault| backend(fault) == Backend::Both));
+        assert_eq!(backend(&FaultSpec("crash-leader".to_owned())), Backend::SimulatorOnly);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PlannedFault;
+
 /// Where a fault is in its life. A fault has one line per phase it reached, all with the same `id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,4 +51,20 @@ pub struct FaultRecord {
     /// Evidence, where the phase has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
+}
+
+impl FaultRecord {
+    /// The first line of a fault; its time counts from the start of the load.
+    pub(crate) fn planned(fault: &PlannedFault) -> Self {
+        Self {
+            id: fault.id,
+            phase: FaultPhase::Planned,
+            time: fault.at,
+            fault: fault.fault.0.clone(),
+            duration: fault.duration,
+            nodes: Vec::new(),
+            links: Vec::new(),
+            receipt: None,
+        }
+    }
 }

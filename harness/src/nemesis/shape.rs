@@ -13,17 +13,17 @@ use crate::proxy::{Link, LinkRule};
 
 /// Links and the rule to put on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LinkFault {
+pub(crate) struct LinkFault {
     /// The links, in order; at least one.
-    pub(super) links: BTreeSet<Link>,
+    pub(crate) links: BTreeSet<Link>,
     /// What they are to do.
-    pub(super) rule: LinkRule,
+    pub(crate) rule: LinkRule,
     /// The nodes it is about, ascending: those on the smaller side.
-    pub(super) nodes: Vec<usize>,
+    pub(crate) nodes: Vec<usize>,
 }
 
 /// The links that a partition cuts, or why there are none.
-pub(super) fn partition(
+pub(crate) fn partition(
     shape: Shape,
     nodes: usize,
     leader: Option<usize>,
@@ -62,7 +62,7 @@ pub(super) fn partition(
 }
 
 /// A random follower of `leader`, cut off from all others.
-pub(super) fn follower_alone(
+pub(crate) fn follower_alone(
     nodes: usize,
     leader: usize,
     rng: &mut ChaCha8Rng,
@@ -76,7 +76,7 @@ pub(super) fn follower_alone(
 }
 
 /// The links that are bent, and how.
-pub(super) fn bend(
+pub(crate) fn bend(
     bend: Bend,
     nodes: usize,
     leader: Option<usize>,

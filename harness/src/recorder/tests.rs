@@ -71,13 +71,42 @@ fn a_full_disk_stops_the_history_and_stays_an_error() {
     let path = Path::new("/dev/full");
     let file = File::options().append(true).open(path).unwrap();
     let journal = Journal { path: path.into(), file, line: Vec::new(), failed: None };
-    let journal = Mutex::new(Numbered { next_index: 0, journal, listener: None });
-    let recorder = Recorder { clock: RunClock::start(), journal };
+    let recorder = Recorder::into_sink(Sink::File(journal), RunClock::start());
     let error = recorder.invoke(ProcessId(0), &write(1), "n1").unwrap_err();
     assert!(error.to_string().starts_with("cannot write /dev/full: No space left"), "{error}");
     // Even if there is room again, a line after a torn one would read as corruption.
-    lock(&recorder.journal).journal.file = File::options().write(true).open("/dev/null").unwrap();
+    if let Sink::File(journal) = &mut lock(&recorder.history).sink {
+        journal.file = File::options().write(true).open("/dev/null").unwrap();
+    }
     assert!(recorder.invoke(ProcessId(0), &write(2), "n1").is_err());
+}
+
+#[test]
+fn a_history_in_memory_is_that_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let time = Arc::new(AtomicU64::new(0));
+    let clock = RunClock::told_by(Arc::clone(&time));
+    let on_file = Recorder::create(&folder.path().join("history.jsonl"), clock.clone()).unwrap();
+    let (in_memory, kept) = Recorder::in_memory(clock);
+    let (listener, heard) = std::sync::mpsc::channel();
+    let in_memory = in_memory.heard_by(listener);
+    let both = [&on_file, &in_memory];
+    time.store(7, Ordering::Relaxed);
+    for recorder in both {
+        recorder.invoke(ProcessId(0), &write(5), "n1").unwrap();
+    }
+    time.store(9, Ordering::Relaxed);
+    let unknown = Completion::Info("timeout".into());
+    for recorder in both {
+        recorder.complete(ProcessId(0), &write(5), "n1", &unknown).unwrap();
+    }
+    assert_eq!(both.map(Recorder::events), [2, 2]);
+    let written = events(folder.path());
+    assert_eq!(written.iter().map(|event| event.time).collect::<Vec<_>>(), [Some(7), Some(9)]);
+    assert_eq!(heard.try_iter().map(Option::unwrap).collect::<Vec<_>>(), written);
+    assert_eq!(kept.look(<[Event]>::len), 2);
+    assert_eq!(kept.take(), written);
+    assert_eq!(kept.take(), []);
 }
 
 #[test]
@@ -106,4 +135,7 @@ fn faults_are_written_and_kept() {
     journal.record(FaultRecord { phase: FaultPhase::Healed, ..record });
     assert_eq!(journal.in_force(), [""; 0]);
     assert!(FaultJournal::create(&path, RunClock::start()).is_err(), "never writes over a run");
+    let in_memory = FaultJournal::in_memory(RunClock::start());
+    journal.records().into_iter().for_each(|record| in_memory.record(record));
+    assert_eq!(in_memory.records(), journal.records());
 }

@@ -18,49 +18,49 @@ pub(crate) const OK_MIN: u64 = 20;
 
 /// What is known about a run besides its verdict.
 #[derive(Debug)]
-pub(super) struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The history, as read back from disk.
-    pub(super) history: &'a [Event],
+    pub(crate) history: &'a [Event],
     /// How many of its events are the load's. The final reads follow.
-    pub(super) load_events: u64,
+    pub(crate) load_events: u64,
     /// How many clients there were.
-    pub(super) clients: u64,
+    pub(crate) clients: u64,
     /// Whether any faults were asked for.
-    pub(super) faults_wanted: bool,
+    pub(crate) faults_wanted: bool,
     /// The lines of `faults.jsonl`.
-    pub(super) faults: &'a [FaultRecord],
+    pub(crate) faults: &'a [FaultRecord],
     /// How the final reads went.
-    pub(super) final_reads: FinalReads,
+    pub(crate) final_reads: FinalReads,
     /// Nodes that ended although nobody asked them to.
-    pub(super) unexpected_exits: &'a [String],
+    pub(crate) unexpected_exits: &'a [String],
     /// In words, faults that could not be shown to be gone before the final reads.
-    pub(super) not_healed: &'a [String],
+    pub(crate) not_healed: &'a [String],
     /// A person stopped the load.
-    pub(super) interrupted: bool,
+    pub(crate) interrupted: bool,
 }
 
 /// The figures of a run.
 #[derive(Debug, Default)]
-pub(super) struct Coverage {
+pub(crate) struct Coverage {
     /// Operations by function and outcome, final reads included.
-    pub(super) operations: BTreeMap<String, OutcomeCounts>,
+    pub(crate) operations: BTreeMap<String, OutcomeCounts>,
     /// `ok` operations of the load.
-    pub(super) ok_in_load: u64,
+    pub(crate) ok_in_load: u64,
     /// Operations of the load that were open at some time while a fault was in force, whatever became of them.
-    pub(super) tried_during_faults: u64,
+    pub(crate) tried_during_faults: u64,
     /// `ok` operations of the load that completed while a fault was in force.
-    pub(super) ok_during_faults: u64,
+    pub(crate) ok_during_faults: u64,
     /// `ok` operations of the load that completed after the last heal.
-    pub(super) ok_after_faults: u64,
+    pub(crate) ok_after_faults: u64,
     /// Faults by what became of them.
-    pub(super) faults: FaultCounts,
+    pub(crate) faults: FaultCounts,
     /// Nanoseconds from the start of the run to the first `ok` operation.
-    pub(super) first_ok: Option<u64>,
+    pub(crate) first_ok: Option<u64>,
 }
 
 impl Coverage {
     /// Counts a run of which the first `load_events` events are the load's.
-    pub(super) fn of(history: &[Event], load_events: u64, faults: &[FaultRecord]) -> Self {
+    pub(crate) fn of(history: &[Event], load_events: u64, faults: &[FaultRecord]) -> Self {
         let windows = FaultWindows::of(faults);
         let mut coverage = Self { faults: fault_counts(faults), ..Self::default() };
         let load = usize::try_from(load_events).unwrap_or(usize::MAX).min(history.len());
@@ -105,7 +105,7 @@ impl Coverage {
     }
 
     /// Operations by outcome, over all functions.
-    pub(super) fn totals(&self) -> OutcomeCounts {
+    pub(crate) fn totals(&self) -> OutcomeCounts {
         self.operations.values().fold(OutcomeCounts::default(), |sum, counts| OutcomeCounts {
             ok: sum.ok + counts.ok,
             fail: sum.fail + counts.fail,
@@ -114,7 +114,7 @@ impl Coverage {
     }
 
     /// Why a run without a violation proves nothing; empty if it passes every gate.
-    pub(super) fn gaps(&self, evidence: &Evidence<'_>) -> Vec<String> {
+    pub(crate) fn gaps(&self, evidence: &Evidence<'_>) -> Vec<String> {
         let mut gaps = Vec::new();
         self.operation_gaps(&mut gaps);
         self.fault_gaps(evidence, &mut gaps);

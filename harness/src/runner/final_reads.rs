@@ -6,83 +6,92 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rashomon_workloads::Invocation;
-use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use super::load::{Shared, Worker, each};
 use crate::client::Completion;
+use crate::reach::Reach;
 
 /// Pause before a read that failed is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// How the final reads went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FinalReads {
+pub(crate) struct FinalReads {
     /// Reads that were to be done: objects times nodes.
-    pub(super) wanted: usize,
+    pub(crate) wanted: usize,
     /// Reads that were answered.
-    pub(super) answered: usize,
+    pub(crate) answered: usize,
 }
 
-struct Todo {
+/// The reads to be done, for all workers together.
+pub(crate) struct Todo {
     queue: Mutex<VecDeque<(usize, Invocation)>>,
+    wanted: usize,
     answered: AtomicUsize,
     /// When the last answer came.
-    heard: Mutex<Instant>,
+    heard: Mutex<Duration>,
     patience: Duration,
 }
 
 impl Todo {
-    fn answered(&self) {
+    /// Everything through each of these nodes, until `patience` went by without an answer, from `now` on.
+    pub(crate) fn new(shared: &Shared, nodes: &[usize], patience: Duration, now: Duration) -> Self {
+        let reads = shared.final_reads();
+        let queue: VecDeque<(usize, Invocation)> =
+            reads.iter().flat_map(|read| nodes.iter().map(|node| (*node, read.clone()))).collect();
+        let wanted = queue.len();
+        let (queue, heard) = (Mutex::new(queue), Mutex::new(now));
+        Self { queue, wanted, answered: AtomicUsize::new(0), heard, patience }
+    }
+
+    /// How it went so far.
+    pub(crate) fn so_far(&self) -> FinalReads {
+        FinalReads { wanted: self.wanted, answered: self.answered.load(Ordering::Relaxed) }
+    }
+
+    fn answered(&self, now: Duration) {
         self.answered.fetch_add(1, Ordering::Relaxed);
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *lock(&self.heard) = now;
     }
 
-    fn is_hopeless(&self) -> bool {
-        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.elapsed() >= self.patience
-    }
-
-    fn queue<T>(&self, with: impl FnOnce(&mut VecDeque<(usize, Invocation)>) -> T) -> T {
-        with(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    fn is_hopeless(&self, now: Duration) -> bool {
+        now.saturating_sub(*lock(&self.heard)) >= self.patience
     }
 }
 
-/// Reads everything through each of `nodes` nodes, until `patience` went by without an answer, or until `stop`.
-pub(super) async fn perform(
-    workers: Vec<Worker>,
-    shared: &Shared,
-    nodes: usize,
-    patience: Duration,
+/// Nobody leaves these half changed by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does the reads with all workers, each as a task, until there are none left, or none is answered any more, or `stop`.
+pub(crate) async fn perform<R: Reach>(
+    workers: Vec<Worker<R>>,
+    todo: Todo,
     stop: &CancellationToken,
 ) -> Result<FinalReads, RunError> {
-    let reads = shared.final_reads();
-    let queue: VecDeque<(usize, Invocation)> =
-        reads.iter().flat_map(|read| (0..nodes).map(|node| (node, read.clone()))).collect();
-    let wanted = queue.len();
-    let todo = Arc::new(Todo {
-        queue: Mutex::new(queue),
-        answered: AtomicUsize::new(0),
-        heard: Mutex::new(Instant::now()),
-        patience,
-    });
+    let todo = Arc::new(todo);
     each(workers, stop, |worker, stop| read_all(worker, Arc::clone(&todo), stop)).await?;
-    Ok(FinalReads { wanted, answered: todo.answered.load(Ordering::Relaxed) })
+    Ok(todo.so_far())
 }
 
-/// Takes reads until there are none. A read that failed goes to the end, and the worker that put it there goes on.
-async fn read_all(
-    mut worker: Worker,
+/// What one worker does: it takes reads until there are none. A read that failed goes to the end, and the worker that put
+/// it there goes on.
+pub(crate) async fn read_all<R: Reach>(
+    mut worker: Worker<R>,
     todo: Arc<Todo>,
     stop: CancellationToken,
-) -> Result<Worker, RunError> {
-    while let Some((node, read)) = todo.queue(VecDeque::pop_front) {
-        if todo.is_hopeless() {
+) -> Result<Worker<R>, RunError> {
+    loop {
+        let next = lock(&todo.queue).pop_front();
+        let Some((node, read)) = next else { break };
+        if todo.is_hopeless(worker.reach().now()) {
             break;
         }
         // A read that is dropped stays open in the history, as it is.
@@ -91,11 +100,12 @@ async fn read_all(
             () = stop.cancelled() => break,
             completion = worker.operate(&read, node) => completion?,
         };
+        let now = worker.reach().now();
         match completion {
-            Completion::Ok(_) => todo.answered(),
+            Completion::Ok(_) => todo.answered(now),
             Completion::Fail(_) | Completion::Info(_) => {
-                todo.queue(|queue| queue.push_back((node, read)));
-                sleep(RETRY_AFTER).await;
+                lock(&todo.queue).push_back((node, read));
+                worker.reach().sleep_until(now + RETRY_AFTER).await;
             }
         }
     }

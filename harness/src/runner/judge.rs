@@ -16,16 +16,19 @@ use crate::plan::{Plan, SCHEMA_VERSION};
 use crate::verdict::{Commands, OutcomeCounts, VerdictRecord};
 
 /// What the checker said, and how long it took.
-pub(super) struct Checked {
-    report: CheckReport,
-    seconds: f64,
+pub(crate) struct Checked {
+    /// Its answer.
+    pub(crate) report: CheckReport,
+    /// Seconds it took.
+    pub(crate) seconds: f64,
 }
 
-/// Checks a history within the plan's budgets. A Ctrl-C from now on ends the search as unknown.
-pub(super) fn check_history(
+/// Checks a history within the plan's budgets, on so many threads. A Ctrl-C from now on ends the search as unknown.
+pub(crate) fn check_history(
     plan: &Plan,
     model: ModelKind,
     history: &History,
+    threads: usize,
     interrupt: &CancellationToken,
 ) -> Result<Checked, RunError> {
     let started = Instant::now();
@@ -36,7 +39,7 @@ pub(super) fn check_history(
     let options = CheckOptions {
         memory_bytes_max: usize::try_from(plan.check_memory_bytes).unwrap_or(usize::MAX),
         should_stop: &|| out_of_time() || interrupted(),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        threads,
         initial: None,
         failed_cas_observed: false,
         ..CheckOptions::default()
@@ -51,7 +54,7 @@ pub(super) fn check_history(
 }
 
 /// Puts everything that is known about a run into its verdict.
-pub(super) fn judge(
+pub(crate) fn judge(
     evidence: &Evidence<'_>,
     checked: Checked,
     leader_changes: u64,

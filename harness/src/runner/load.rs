@@ -15,7 +15,6 @@
 //!
 //! Clients run on threads of their own, so that proxy and nemesis cannot delay the moment at which an answer is seen.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,15 +23,16 @@ use rand::rngs::ChaCha8Rng;
 use rashomon_checker::history::ProcessId;
 use rashomon_workloads::{Board, Generator, Invocation, Leaning, Place, Workload};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
+use super::agenda::Agenda;
 use super::pace::Pace;
 use super::routing::Routing;
 use crate::client::{Client, Completion};
 use crate::plan::Plan;
 use crate::progress::Tally;
+use crate::reach::Reach;
 use crate::recorder::Recorder;
 
 /// Out of 100 acknowledged writes, those that are followed by a read elsewhere.
@@ -42,7 +42,7 @@ const PROBE_PERCENT: u32 = 15;
 const REST: Duration = Duration::from_millis(100);
 
 /// What all clients of a run share.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     board: Mutex<Board>,
     recorder: Recorder,
     tally: Tally,
@@ -52,7 +52,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(plan: &Plan, nodes: Vec<String>, recorder: Recorder) -> Self {
+    pub(crate) fn new(plan: &Plan, nodes: Vec<String>, recorder: Recorder) -> Self {
         Self {
             board: Mutex::default(),
             recorder,
@@ -63,17 +63,17 @@ impl Shared {
     }
 
     /// Operations by outcome so far.
-    pub(super) fn tally(&self) -> &Tally {
+    pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }
 
     /// Lines in the history so far.
-    pub(super) fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         self.recorder.events()
     }
 
     /// The reads that end the run, one for each object there was.
-    pub(super) fn final_reads(&self) -> Vec<Invocation> {
+    pub(crate) fn final_reads(&self) -> Vec<Invocation> {
         self.board().final_reads()
     }
 
@@ -83,23 +83,25 @@ impl Shared {
 }
 
 /// One client with its habits.
-pub(super) struct Worker {
+pub(crate) struct Worker<R: Reach> {
     shared: Arc<Shared>,
     generator: Box<dyn Generator>,
-    client: Client,
+    client: Client<R>,
     process: ProcessId,
     routing: Routing,
     pace: Pace,
     rng: ChaCha8Rng,
+    /// What it leaves out, if it may leave out anything.
+    agenda: Option<Agenda>,
 }
 
 /// All clients of a run, not yet working.
-pub(super) fn workers(
+pub(crate) fn workers<R: Reach>(
     plan: &Plan,
     workload: &dyn Workload,
-    addresses: &[SocketAddr],
+    reach: &R,
     shared: &Arc<Shared>,
-) -> Vec<Worker> {
+) -> Vec<Worker<R>> {
     (0..plan.concurrency)
         .map(|number| {
             let seed = plan.seed.derive(&format!("client {number}"));
@@ -114,35 +116,37 @@ pub(super) fn workers(
             Worker {
                 shared: Arc::clone(shared),
                 generator: workload.generator(place),
-                client: Client::new(workload.shape(), addresses, plan.op_timeout()),
+                client: Client::new(reach.clone(), workload.shape(), plan.nodes, plan.op_timeout()),
                 process: ProcessId(number as u64),
                 routing,
                 pace: Pace::new(plan.rate, plan.concurrency, seed.derive("pace").rng()),
                 rng: seed.derive("probes").rng(),
+                agenda: None,
             }
         })
         .collect()
 }
 
-/// Lets all clients work until `stop`, and hands them back. Every operation that was begun is completed.
+/// Lets all clients work from `start` until `stop`, each as a task, and hands them back. Every operation that was begun is
+/// completed.
 ///
 /// If the history cannot be written, all of them stop.
-pub(super) async fn work(
-    workers: Vec<Worker>,
+pub(crate) async fn work<R: Reach>(
+    workers: Vec<Worker<R>>,
+    start: Duration,
     stop: &CancellationToken,
-) -> Result<Vec<Worker>, RunError> {
-    let start = Instant::now();
+) -> Result<Vec<Worker<R>>, RunError> {
     each(workers, stop, move |worker, stop| worker.work(start, stop)).await
 }
 
 /// Runs a task for each worker; the first error stops all of them.
-pub(super) async fn each<F>(
-    workers: Vec<Worker>,
+pub(crate) async fn each<R: Reach, F>(
+    workers: Vec<Worker<R>>,
     stop: &CancellationToken,
-    task: impl Fn(Worker, CancellationToken) -> F,
-) -> Result<Vec<Worker>, RunError>
+    task: impl Fn(Worker<R>, CancellationToken) -> F,
+) -> Result<Vec<Worker<R>>, RunError>
 where
-    F: Future<Output = Result<Worker, RunError>> + Send + 'static,
+    F: Future<Output = Result<Worker<R>, RunError>> + Send + 'static,
 {
     let mut tasks = JoinSet::new();
     for worker in workers {
@@ -166,16 +170,30 @@ where
     first_error.map_or(Ok(done), Err)
 }
 
-impl Worker {
-    async fn work(mut self, start: Instant, stop: CancellationToken) -> Result<Self, RunError> {
+impl<R: Reach> Worker<R> {
+    /// The same, which leaves some operations out.
+    pub(crate) fn with_agenda(self, agenda: Agenda) -> Self {
+        Self { agenda: Some(agenda), ..self }
+    }
+
+    /// Works until `stop`; its pace counts from `start`. An operation that was begun is completed.
+    pub(crate) async fn work(
+        mut self,
+        start: Duration,
+        stop: CancellationToken,
+    ) -> Result<Self, RunError> {
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(self),
-                () = sleep_until(start + self.pace.due()) => {}
+                () = self.reach().sleep_until(start + self.pace.due()) => {}
             }
             let invocation = self.generator.next(&mut self.shared.board());
             let node = self.routing.next();
+            if !self.agenda.as_mut().is_none_or(Agenda::admits_next) {
+                self.pace.advance(self.since(start));
+                continue;
+            }
             let completion = self.operate(&invocation, node).await?;
             match completion {
                 Completion::Ok(_) if invocation.is_read() => {}
@@ -188,11 +206,20 @@ impl Worker {
                 }
                 Completion::Fail(_) | Completion::Info(_) => {
                     self.routing.trouble();
-                    self.pace.rest(start.elapsed() + REST);
+                    self.pace.rest(self.since(start) + REST);
                 }
             }
-            self.pace.advance(start.elapsed());
+            self.pace.advance(self.since(start));
         }
+    }
+
+    /// Where it works.
+    pub(crate) fn reach(&self) -> &R {
+        self.client.reach()
+    }
+
+    fn since(&self, start: Duration) -> Duration {
+        self.reach().now().saturating_sub(start)
     }
 
     /// Now and then reads what was just written, from another node. One that stays to write does not: where the others
@@ -207,7 +234,7 @@ impl Worker {
     }
 
     /// One operation, from its line in the history to its other line.
-    pub(super) async fn operate(
+    pub(crate) async fn operate(
         &mut self,
         invocation: &Invocation,
         node: usize,

@@ -40,7 +40,7 @@ impl Onlooker {
         progress: Arc<Progress>,
     ) -> (Listener, Self) {
         let (listener, events) = mpsc::channel();
-        let thread = thread::spawn(move || watch(model, clock, &progress, &events));
+        let thread = thread::spawn(move || watch(model, &clock, &progress, &events));
         (listener.clone(), Self { listener, thread })
     }
 
@@ -55,7 +55,7 @@ impl Onlooker {
 
 fn watch(
     model: ModelKind,
-    clock: RunClock,
+    clock: &RunClock,
     progress: &Progress,
     events: &Receiver<Option<Event>>,
 ) -> Seen {
@@ -75,7 +75,7 @@ fn watch(
     seen
 }
 
-fn sighting(violation: &Violation, event: &Event, clock: RunClock) -> Sighting {
+fn sighting(violation: &Violation, event: &Event, clock: &RunClock) -> Sighting {
     let recorded = event.time.unwrap_or_default();
     let seconds = Duration::from_nanos(recorded).as_secs_f64();
     let sentence = format!("{seconds:.1} s into the run: not linearizable from event {violation}");

@@ -15,7 +15,7 @@ const CATCH_UP: f64 = 4.0;
 
 /// The schedule of one client.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// Seconds of a slot.
     mean: f64,
     /// The slot of the next operation.
@@ -26,19 +26,19 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The share of one of `clients` clients in `rate` operations a second.
-    pub(super) fn new(rate: f64, clients: usize, rng: ChaCha8Rng) -> Self {
+    pub(crate) fn new(rate: f64, clients: usize, rng: ChaCha8Rng) -> Self {
         let mut pace = Self { mean: clients as f64 / rate, slot: 0, due: Duration::ZERO, rng };
         pace.draw();
         pace
     }
 
     /// Time from the start of the load at which the next operation is due.
-    pub(super) fn due(&self) -> Duration {
+    pub(crate) fn due(&self) -> Duration {
         self.due
     }
 
     /// Moves on to the operation after, at `now`.
-    pub(super) fn advance(&mut self, now: Duration) {
+    pub(crate) fn advance(&mut self, now: Duration) {
         let oldest = now.as_secs_f64() / self.mean - CATCH_UP;
         // A negative number becomes 0.
         self.slot = (self.slot + 1).max(oldest as u64);
@@ -51,7 +51,7 @@ impl Pace {
     }
 
     /// Skips operations: the next one is not due before `until`.
-    pub(super) fn rest(&mut self, until: Duration) {
+    pub(crate) fn rest(&mut self, until: Duration) {
         self.due = self.due.max(until);
     }
 }

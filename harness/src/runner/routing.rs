@@ -19,7 +19,7 @@ const MOVE_ONE_IN: u32 = 8;
 
 /// The way of one client through the nodes.
 #[derive(Debug)]
-pub(super) struct Routing {
+pub(crate) struct Routing {
     nodes: usize,
     at: usize,
     habit: Habit,
@@ -35,7 +35,7 @@ enum Habit {
 
 impl Routing {
     /// For client number `client` of `clients`.
-    pub(super) fn new(nodes: usize, client: usize, clients: usize, rng: ChaCha8Rng) -> Self {
+    pub(crate) fn new(nodes: usize, client: usize, clients: usize, rng: ChaCha8Rng) -> Self {
         let habit = match client {
             _ if clients < nodes => Habit::GoRound,
             _ if client < nodes => Habit::Stay(Leaning::Reads),
@@ -46,7 +46,7 @@ impl Routing {
     }
 
     /// What this client is to do most of the time.
-    pub(super) fn leaning(&self) -> Leaning {
+    pub(crate) fn leaning(&self) -> Leaning {
         match self.habit {
             Habit::Stay(leaning) => leaning,
             Habit::Roam | Habit::GoRound => Leaning::Even,
@@ -54,7 +54,7 @@ impl Routing {
     }
 
     /// The node for the next operation.
-    pub(super) fn next(&mut self) -> usize {
+    pub(crate) fn next(&mut self) -> usize {
         match self.habit {
             Habit::Stay(_) => {}
             Habit::Roam => {
@@ -68,14 +68,14 @@ impl Routing {
     }
 
     /// The last operation had no answer: a roaming client leaves every other time.
-    pub(super) fn trouble(&mut self) {
+    pub(crate) fn trouble(&mut self) {
         if self.habit == Habit::Roam && self.rng.random_range(0..2) == 0 {
             self.at = self.other(self.at);
         }
     }
 
     /// A node that is not `node`; with one node there is no other.
-    pub(super) fn other(&mut self, node: usize) -> usize {
+    pub(crate) fn other(&mut self, node: usize) -> usize {
         if self.nodes == 1 {
             return node;
         }

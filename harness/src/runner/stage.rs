@@ -7,13 +7,14 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::coverage::OK_MIN;
-use super::final_reads::{self, FinalReads};
+use super::final_reads::{self, FinalReads, Todo};
 use super::load::{self, Shared};
 use super::watch::{Sights, Watch};
 use super::{Run, RunError, Runtimes};
 use crate::cluster::{Cluster, ClusterOptions};
-use crate::nemesis::{self, FaultRecord, NemesisSummary};
+use crate::nemesis::{self, FaultRecord, NemesisSummary, Tempo};
 use crate::progress::Progress;
+use crate::reach::{Processes, Reach};
 use crate::recorder::{FaultJournal, Recorder};
 
 /// Heartbeats in one election timeout.
@@ -105,7 +106,10 @@ impl Stage<'_> {
             journal: Arc::clone(journal),
             progress: Arc::clone(self.progress),
         });
-        let (workers, nemesis) = self.load_and_faults(cluster, &shared, journal).await?;
+        let addresses: Vec<_> = (0..plan.nodes).map(|node| cluster.client_addr(node)).collect();
+        let reach = Processes::new(&addresses);
+        let loaded = self.load_and_faults(cluster, &reach, &shared, journal).await;
+        let (workers, nemesis) = loaded?;
         if let Some(error) = journal.error() {
             return Err(error.into());
         }
@@ -121,7 +125,7 @@ impl Stage<'_> {
         } else {
             self.interrupt.child_token()
         };
-        let final_reads = self.final_reads(cluster, workers, &shared, &stop).await?;
+        let final_reads = self.final_reads(cluster, &reach, workers, &shared, &stop).await?;
         Ok(Staged {
             faults: journal.records(),
             nemesis,
@@ -137,22 +141,24 @@ impl Stage<'_> {
     async fn load_and_faults(
         self,
         cluster: &Arc<Cluster>,
+        reach: &Processes,
         shared: &Arc<Shared>,
         journal: &Arc<FaultJournal>,
-    ) -> Result<(Vec<load::Worker>, NemesisSummary), RunError> {
+    ) -> Result<(Vec<load::Worker<Processes>>, NemesisSummary), RunError> {
         let Run { plan, workload, .. } = *self.run;
         self.progress.phase("load");
-        let addresses: Vec<_> = (0..plan.nodes).map(|node| cluster.client_addr(node)).collect();
-        let workers = load::workers(plan, workload, &addresses, shared);
+        let workers = load::workers(plan, workload, reach, shared);
         let schedule = nemesis::plan_schedule(
             plan.seed.derive("nemesis"),
             &plan.faults,
             plan.fault_interval(),
             plan.time_limit(),
+            Tempo::default(),
         );
         let (load_stop, faults_stop) = (CancellationToken::new(), CancellationToken::new());
-        let stop = load_stop.clone();
-        let load = self.runtimes.clients.spawn(async move { load::work(workers, &stop).await });
+        let (reach, stop) = (reach.clone(), load_stop.clone());
+        let load = async move { load::work(workers, reach.now(), &stop).await };
+        let load = self.runtimes.clients.spawn(load);
         let log = Arc::<FaultJournal>::clone(journal);
         let faults =
             tokio::spawn(nemesis::run(Arc::clone(cluster), schedule, log, faults_stop.clone()));
@@ -193,18 +199,19 @@ impl Stage<'_> {
     async fn final_reads(
         self,
         cluster: &Cluster,
-        workers: Vec<load::Worker>,
-        shared: &Arc<Shared>,
+        reach: &Processes,
+        workers: Vec<load::Worker<Processes>>,
+        shared: &Shared,
         stop: &CancellationToken,
     ) -> Result<FinalReads, RunError> {
         tokio::select! {
             () = settle(cluster) => {}
             () = stop.cancelled() => {}
         }
-        let (shared, stop, nodes) = (Arc::clone(shared), stop.clone(), self.run.plan.nodes);
-        let reads = async move {
-            final_reads::perform(workers, &shared, nodes, FINAL_READS_PATIENCE, &stop).await
-        };
+        let nodes: Vec<usize> = (0..self.run.plan.nodes).collect();
+        let todo = Todo::new(shared, &nodes, FINAL_READS_PATIENCE, reach.now());
+        let stop = stop.clone();
+        let reads = async move { final_reads::perform(workers, todo, &stop).await };
         self.runtimes.clients.spawn(reads).await?
     }
 }

@@ -1,8 +1,14 @@
-use std::io;
 use std::sync::Arc;
 
 use super::*;
-use crate::client::connection::Spent;
+
+fn answered(status: Status, write_sent: bool) -> Failure {
+    Failure::unanswered(status.into(), write_sent)
+}
+
+fn deadline(write_sent: bool) -> Failure {
+    Failure::unanswered(Unanswered::Deadline, write_sent)
+}
 
 fn then(completion: &Completion) -> Then {
     match completion {
@@ -13,11 +19,11 @@ fn then(completion: &Completion) -> Then {
 }
 
 fn of_write(status: Status) -> Then {
-    then(&Failure::status(status, true).completion())
+    then(&answered(status, true).completion())
 }
 
 fn of_read(status: Status) -> Then {
-    then(&Failure::status(status, false).completion())
+    then(&answered(status, false).completion())
 }
 
 fn with_source(mut status: Status, source: impl Error + Send + Sync + 'static) -> Status {
@@ -28,7 +34,7 @@ fn with_source(mut status: Status, source: impl Error + Send + Sync + 'static) -
 /// A status that only matches this row, or a later one with another answer.
 fn example(row: &Row) -> Failure {
     let status = match &row.when {
-        When::Deadline => return Failure::deadline(true),
+        When::Deadline => return deadline(true),
         When::Spent => with_source(Status::unknown("transport"), io::Error::other(Spent)),
         When::Broken => with_source(
             Status::unavailable("transport"),
@@ -42,7 +48,7 @@ fn example(row: &Row) -> Failure {
         When::Says(code, text) => Status::new(*code, format!("{text}, possibly for a reason")),
         When::Code(code) => Status::new(*code, "etcdserver: something new"),
     };
-    Failure::status(status, true)
+    answered(status, true)
 }
 
 #[test]
@@ -74,18 +80,18 @@ fn an_unanswered_read_is_a_fail_whatever_was_met() {
         assert_eq!(then(&completion), Then::Fail, "{row:?}");
     }
     assert_eq!(of_read(Status::unavailable("etcdserver: leader changed")), Then::Fail);
-    assert_eq!(then(&Failure::deadline(false).completion()), Then::Fail);
+    assert_eq!(then(&deadline(false).completion()), Then::Fail);
 }
 
 #[test]
 fn a_write_past_its_deadline_is_never_a_fail() {
-    assert_eq!(then(&Failure::deadline(true).completion()), Then::Info);
+    assert_eq!(then(&deadline(true).completion()), Then::Info);
     assert_eq!(of_write(Status::deadline_exceeded("")), Then::Info);
 }
 
 #[test]
 fn without_a_connection_nothing_was_written() {
-    let failure = Failure::not_opened("connection refused");
+    let failure = Failure::from(NotOpened::Refused("connection refused".to_owned()));
     assert_eq!(
         failure.completion(),
         Completion::Fail("no connection: connection refused (nothing was written)".to_owned())
@@ -126,11 +132,18 @@ fn nonsense_after_a_write_is_unknown() {
 }
 
 #[test]
+fn a_lack_of_sockets_is_the_fault_of_the_harness() {
+    let full = "Too many open files";
+    let failure = Failure::from(NotOpened::NoSocket(full.to_owned()));
+    assert_eq!(failure.of_the_harness(), Some(ClientError::NoSocket(full.to_owned())));
+    let refused = NotOpened::Refused("Connection refused".to_owned());
+    assert_eq!(Failure::from(refused).of_the_harness(), None);
+}
+
+#[test]
 fn only_a_broken_connection_is_given_up() {
-    assert!(!Failure::deadline(false).spoils_connection());
-    assert!(
-        !Failure::status(Status::unavailable("etcdserver: no leader"), true).spoils_connection()
-    );
+    assert!(!deadline(false).spoils_connection());
+    assert!(!answered(Status::unavailable("etcdserver: no leader"), true).spoils_connection());
     let broken = with_source(Status::unknown(""), io::Error::from(io::ErrorKind::BrokenPipe));
-    assert!(Failure::status(broken, true).spoils_connection());
+    assert!(answered(broken, true).spoils_connection());
 }
