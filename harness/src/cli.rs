@@ -5,6 +5,7 @@
 //! for that, 2, would read as "unknown verdict". A name that does not exist is answered with the nearest one that does.
 
 pub mod bench;
+pub mod bugs;
 pub mod check;
 pub mod convert;
 pub mod list;
@@ -14,6 +15,7 @@ pub mod node;
 mod quantity;
 pub mod report;
 pub mod run;
+pub mod sim;
 mod target;
 
 use std::ffi::OsString;
@@ -70,6 +72,10 @@ enum Verb {
     Run(run::Args),
     /// Check recorded histories, of this tool or another
     Check(check::Args),
+    /// Simulate whole clusters of the bundled node in virtual time, seed by seed
+    Sim(sim::Args),
+    /// Hunt the built-in bugs: which are caught, by whom, how soon
+    Bugs(bugs::Args),
     /// Write a history in another format
     Convert(convert::Args),
     /// Make the report of a run anew
@@ -110,6 +116,8 @@ impl Verb {
         match self {
             Self::Run(args) => run::main(&args, program),
             Self::Check(args) => check::main(&args),
+            Self::Sim(args) => sim::main(&args),
+            Self::Bugs(args) => bugs::main(&args),
             Self::Convert(args) => convert::main(&args),
             Self::Report(args) => report::main(&args),
             Self::List(args) => list::main(&args),

@@ -35,7 +35,9 @@ mod load;
 mod markup;
 mod operations;
 mod page;
+mod sequence;
 mod sha256;
+pub mod simulated;
 mod timeline;
 mod units;
 

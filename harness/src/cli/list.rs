@@ -1,9 +1,10 @@
 //! `rashomon list`: everything that has a name.
 
+mod bugs;
 mod catches;
 mod promises;
 
-use crate::bugs::Bug;
+use bugs::{BugLine, MissingLine};
 use clap::ValueEnum;
 use rashomon_checker::check::ModelKind;
 use serde::Serialize;
@@ -11,7 +12,8 @@ use serde::Serialize;
 use super::run::Format;
 use crate::console::result;
 use crate::exit::Exit;
-use crate::nemesis;
+use crate::nemesis::{self, Backend, FaultKind};
+use crate::sim::{self, InvariantLine};
 use promises::{ConsistencyLine, PropertyLine};
 
 /// Arguments of `rashomon list`.
@@ -20,6 +22,9 @@ pub struct Args {
     /// What to list [default: everything]
     #[arg(value_enum)]
     what: Option<What>,
+    /// Show the bugs that are known but not built, too
+    #[arg(long)]
+    all: bool,
     /// Lines for people, or one JSON object
     #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Output")]
     format: Format,
@@ -29,7 +34,7 @@ pub struct Args {
 enum What {
     /// What clients do: `run --workload`
     Workloads,
-    /// What the nemesis does: `run --faults`
+    /// What the nemesis does: `run --faults`; some of it to simulated clusters only
     Faults,
     /// What must hold: `check --model`
     Models,
@@ -37,13 +42,15 @@ enum What {
     Properties,
     /// What transactions keep to: `check --consistency`
     Consistency,
+    /// What must hold inside simulated nodes: `sim --without`
+    Invariants,
     /// Built-in bugs of the node: `run --bug`
     Bugs,
 }
 
 /// Lists.
 pub fn main(args: &Args) -> Exit {
-    let listing = Listing::of(args.what);
+    let listing = Listing::of(args.what, args.all);
     result(&match args.format {
         Format::Human => listing.for_people(),
         Format::Json => serde_json::to_string(&listing).expect("names have a JSON form"),
@@ -56,7 +63,7 @@ struct Listing {
     #[serde(skip_serializing_if = "Option::is_none")]
     workloads: Option<Vec<WorkloadLine>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    faults: Option<Vec<Line>>,
+    faults: Option<Vec<FaultLine>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     models: Option<Vec<Line>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +71,11 @@ struct Listing {
     #[serde(skip_serializing_if = "Option::is_none")]
     consistency: Option<Vec<ConsistencyLine>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    invariants: Option<Vec<InvariantLine>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     bugs: Option<Vec<BugLine>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bugs_not_built: Option<Vec<MissingLine>>,
 }
 
 /// Anything with a name and a line about it.
@@ -84,18 +95,15 @@ struct WorkloadLine {
 }
 
 #[derive(Debug, Serialize)]
-struct BugLine {
+struct FaultLine {
     name: &'static str,
-    id: &'static str,
     summary: &'static str,
-    /// The arguments of `run` that catch it.
-    caught_by: &'static str,
-    /// How often it did.
-    caught: catches::Rate,
+    /// Who can carry it out.
+    backend: Backend,
 }
 
 impl Listing {
-    fn of(what: Option<What>) -> Self {
+    fn of(what: Option<What>, all: bool) -> Self {
         let wanted = |one| what.is_none_or(|what| what == one);
         Self {
             workloads: wanted(What::Workloads).then(workloads),
@@ -103,7 +111,9 @@ impl Listing {
             models: wanted(What::Models).then(models),
             properties: wanted(What::Properties).then(promises::properties),
             consistency: wanted(What::Consistency).then(promises::consistency),
-            bugs: wanted(What::Bugs).then(bugs),
+            invariants: wanted(What::Invariants).then(|| sim::invariants().collect()),
+            bugs: wanted(What::Bugs).then(bugs::built),
+            bugs_not_built: (all && wanted(What::Bugs)).then(bugs::missing),
         }
     }
 
@@ -114,8 +124,15 @@ impl Listing {
             blocks.push(block("Workloads (run --workload)", lines.collect()));
         }
         if let Some(faults) = &self.faults {
-            let lines = faults.iter().map(|line| (line.name, line.summary.to_owned()));
-            blocks.push(block("Faults (run --faults)", lines.collect()));
+            let of = |backend| {
+                let mine = faults.iter().filter(move |line| line.backend == backend);
+                mine.map(|line| (line.name, line.summary.to_owned())).collect()
+            };
+            blocks.push(block("Faults (run --faults)", of(Backend::Both)));
+            blocks.push(block(
+                "Faults that only the simulator has (sim --faults)",
+                of(Backend::SimulatorOnly),
+            ));
         }
         if let Some(models) = &self.models {
             let lines = models.iter().map(|line| (line.name, line.summary.to_owned()));
@@ -125,6 +142,11 @@ impl Listing {
             let lines = properties.iter().map(|line| (line.name, line.for_people()));
             blocks.push(block("Properties (check --property)", lines.collect()));
         }
+        if let Some(invariants) = &self.invariants {
+            let line = |it: &InvariantLine| (it.name, format!("{} ({})", it.holds, it.source));
+            let lines = invariants.iter().map(line);
+            blocks.push(block("Invariants (sim --without)", lines.collect()));
+        }
         if let Some(consistency) = &self.consistency {
             let lines = consistency.iter().map(|line| (line.name, line.for_people()));
             blocks.push(block(
@@ -132,21 +154,23 @@ impl Listing {
                 lines.collect(),
             ));
         }
-        if let Some(bugs) = &self.bugs {
-            let lines = bugs.iter().map(|line| (line.name, line.for_people()));
-            blocks.push(block(
-                "Built-in bugs (run --bug), each with what catches it",
-                lines.collect(),
-            ));
-        }
+        blocks.extend(self.bugs_for_people());
         blocks.join("\n\n")
     }
-}
 
-impl BugLine {
-    fn for_people(&self) -> String {
-        let Self { id, summary, caught_by, caught, .. } = self;
-        format!("{id} {summary}; caught by: run {caught_by} ({caught})")
+    fn bugs_for_people(&self) -> Vec<String> {
+        let Some(bugs) = &self.bugs else { return Vec::new() };
+        let lines = bugs.iter().map(|line| (line.name, line.for_people()));
+        let built = block(bugs::title(), lines.collect());
+        let Some(missing) = &self.bugs_not_built else {
+            let missing = bugs::missing().len();
+            return vec![format!("{built}\n  {missing} more are known: rashomon list bugs --all")];
+        };
+        let lines = missing.iter().map(|line| (line.name, line.for_people()));
+        vec![
+            built,
+            block("Bugs that are known but not built, with what each waits for", lines.collect()),
+        ]
     }
 }
 
@@ -161,8 +185,12 @@ fn workloads() -> Vec<WorkloadLine> {
     rashomon_workloads::all().iter().map(line).collect()
 }
 
-fn faults() -> Vec<Line> {
-    let line = |fault: &nemesis::FaultKind| Line { name: fault.name, summary: fault.summary };
+fn faults() -> Vec<FaultLine> {
+    let line = |fault: &FaultKind| FaultLine {
+        name: fault.name,
+        summary: fault.summary,
+        backend: fault.backend,
+    };
     nemesis::all_faults().iter().map(line).collect()
 }
 
@@ -218,20 +246,6 @@ fn models() -> Vec<Line> {
     MODELS.map(about_model).into()
 }
 
-fn bugs() -> Vec<BugLine> {
-    let line = |bug: Bug| {
-        let catch = catches::catch(bug);
-        BugLine {
-            name: bug.name(),
-            id: bug.id(),
-            summary: bug.summary(),
-            caught_by: catch.arguments,
-            caught: catch.rate,
-        }
-    };
-    Bug::ALL.into_iter().map(line).collect()
-}
-
 fn block(title: &str, lines: Vec<(&str, String)>) -> String {
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let lines = lines.into_iter().map(|(name, about)| format!("\n  {name:width$}  {about}"));
@@ -241,6 +255,7 @@ fn block(title: &str, lines: Vec<(&str, String)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bugs::Bug;
 
     #[test]
     fn models_are_listed_under_the_names_that_check_takes() {
@@ -252,7 +267,7 @@ mod tests {
 
     #[test]
     fn everything_is_listed_unless_one_thing_is_asked_for() {
-        let all = Listing::of(None).for_people();
+        let all = Listing::of(None, false).for_people();
         for title in [
             "Workloads (",
             "Faults (",
@@ -263,18 +278,31 @@ mod tests {
         ] {
             assert!(all.contains(title), "{title} in {all}");
         }
-        let bugs = Listing::of(Some(What::Bugs));
+        let bugs = Listing::of(Some(What::Bugs), false);
         assert!(!bugs.for_people().contains("Workloads"));
-        assert_eq!(bugs.for_people().lines().count(), 1 + Bug::ALL.len());
+        assert_eq!(bugs.for_people().lines().count(), 1 + Bug::COUNT + 1);
         let json = serde_json::to_value(&bugs).unwrap();
         assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), ["bugs"]);
-        assert_eq!(json["bugs"][0]["id"], "R01");
+        assert!(json["bugs"][0]["id"].is_string() && json["bugs"][0]["trigger"].is_string());
+        let all = Listing::of(Some(What::Bugs), true);
+        assert_eq!(all.for_people().lines().count(), 1 + Bug::COUNT + 2 + bugs::missing().len());
+        let json = serde_json::to_value(&all).unwrap();
+        assert!(json["bugs_not_built"][0]["waits_for"].is_string());
     }
 
     #[test]
-    fn what_catches_a_bug_switches_it_on() {
-        for bug in bugs() {
-            assert!(bug.caught_by.contains(&format!("--bug {}", bug.name)), "{}", bug.caught_by);
-        }
+    fn faults_are_listed_with_who_can_carry_them_out() {
+        let faults = Listing::of(Some(What::Faults), false);
+        let text = faults.for_people();
+        let (both, simulated) = text.split_once("\n\nFaults that only the simulator has").unwrap();
+        assert!(both.contains("  kill-leader  ") && !both.contains("  crash-leader  "), "{text}");
+        assert!(simulated.contains("  crash-leader  "), "{text}");
+        let json = serde_json::to_value(&faults).unwrap();
+        let backend = |name: &str| {
+            let lines = json["faults"].as_array().unwrap();
+            lines.iter().find(|line| line["name"] == name).unwrap()["backend"].clone()
+        };
+        assert_eq!((backend("all"), backend("sim")), ("both".into(), "simulator-only".into()));
+        assert_eq!(backend("wipe-log"), "simulator-only");
     }
 }

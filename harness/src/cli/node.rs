@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use rashomon_node::bugs::Bug;
+use rashomon_node::bugs::{Bug, Bugs};
 use rashomon_node::raft::NodeId;
+use rashomon_node::replica::Limits;
 use rashomon_node::server::{NodeError, NodeOptions, init_logging, run};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -82,6 +83,9 @@ impl Args {
                 return Err(NodeError::Options(format!("peer {id} is given twice")));
             }
         }
+        if !(self.bug.is_empty() || Bugs::COMPILED_IN) {
+            return Err(NodeError::Options("this program was built without bugs".to_owned()));
+        }
         let bug = |name: &String| name.parse::<Bug>().expect("the parser took only these names");
         Ok(NodeOptions {
             id: NodeId(self.id),
@@ -96,6 +100,7 @@ impl Args {
             bugs: self.bug.iter().map(bug).collect(),
             cluster_id: self.cluster_id,
             parent: self.parent,
+            limits: Limits::default(),
         })
     }
 }

@@ -204,7 +204,7 @@ fn for_people(verdict: &VerdictRecord, folder: &RunFolder) -> String {
     lines.join("\n")
 }
 
-fn coloured(validity: Validity, text: &str) -> String {
+pub(super) fn coloured(validity: Validity, text: &str) -> String {
     let colour = match validity {
         Validity::Valid => anstyle::AnsiColor::Green,
         Validity::Invalid => anstyle::AnsiColor::Red,

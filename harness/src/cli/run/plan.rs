@@ -3,13 +3,13 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::bugs::Bug;
+use crate::bugs::{Bug, Bugs};
 use rashomon_workloads::Workload;
 
 use super::Args;
 use crate::cli::memory;
 use crate::cli::names::unknown;
-use crate::nemesis::{self, FaultSpec};
+use crate::nemesis::{self, Backend, FaultSpec, Tempo};
 use crate::plan::{Plan, SCHEMA_VERSION};
 use crate::run_folder::WallTime;
 use crate::runner::OK_MIN;
@@ -65,7 +65,7 @@ fn unnamed(args: &Args, workload: &dyn Workload, started: WallTime) -> Result<Pl
 /// can spare, if that is known.
 fn feasible(plan: &Plan, memory: Option<u64>) -> Result<(), String> {
     let limit = plan.time_limit();
-    if let Some(least) = nemesis::least_time(&plan.faults).filter(|least| limit < *least) {
+    if let Some(least) = Tempo::default().least_time(&plan.faults).filter(|least| limit < *least) {
         let (limit, least) = (plan.time_limit_s, least.as_secs_f64());
         return Err(format!(
             "no fault fits into {limit}s: these faults need --time-limit {least}s or more, or say --faults none"
@@ -188,6 +188,9 @@ fn workload(name: &str) -> Result<&'static dyn Workload, String> {
 }
 
 fn bug(name: &str) -> Result<String, String> {
+    if !Bugs::COMPILED_IN {
+        return Err("this program was built without bugs (feature no-bugs)".to_owned());
+    }
     let bug: Bug = name
         .parse()
         .map_err(|_| unknown("bug", name, &Bug::ALL.map(Bug::name), "rashomon list bugs"))?;
@@ -195,7 +198,7 @@ fn bug(name: &str) -> Result<String, String> {
 }
 
 /// The faults that a list names, each once, in the order of the list; of groups and of the default mix, those that
-/// can do something in a cluster of so many nodes.
+/// processes can suffer, and that can do something in a cluster of so many nodes.
 fn faults(list: Option<&[String]>, nodes: usize) -> Result<Vec<FaultSpec>, String> {
     let fits = |fault: &FaultSpec| nemesis::nodes_min(fault) <= nodes;
     let Some(list) = list else {
@@ -209,7 +212,11 @@ fn faults(list: Option<&[String]>, nodes: usize) -> Result<Vec<FaultSpec>, Strin
         if name == "none" {
             return Err("\"none\" stands alone: leave it out or leave out the others".to_owned());
         }
-        let named = nemesis::parse(name).map_err(|_| unknown_fault(name))?;
+        let mut named = nemesis::parse(name).map_err(|_| unknown_fault(name))?;
+        named.retain(|fault| nemesis::backend(fault) == Backend::Both);
+        if named.is_empty() {
+            return Err(format!("{name} is for the simulator only: rashomon sim --faults {name}"));
+        }
         if let Some(least) =
             named.iter().map(nemesis::nodes_min).min().filter(|least| nodes < *least)
         {
@@ -338,6 +345,18 @@ mod tests {
             let error = plan(&["--nodes", nodes, "--faults", fault]).unwrap_err();
             assert_eq!(error, format!("\"{fault}\" needs --nodes {least} or more"));
         }
+    }
+
+    #[test]
+    fn faults_that_only_the_simulator_has_are_refused_and_left_out_of_all() {
+        for name in ["crash-leader", "crash", "disk", "sim", "bit-flip", "reset-links"] {
+            let error = plan(&["--faults", &format!("kill,{name}")]).unwrap_err();
+            let only = format!("{name} is for the simulator only: rashomon sim --faults {name}");
+            assert_eq!(error, only);
+        }
+        let all = plan(&["--faults", "all"]).unwrap().faults;
+        assert!(all.iter().all(|fault| nemesis::backend(fault) == Backend::Both));
+        assert_eq!(all.len(), 28);
     }
 
     #[test]
