@@ -73,7 +73,7 @@ impl Contest {
     }
 }
 
-/// The built-in bugs with what catches each.
+/// The built-in bugs with what catches each; those without are not measured on real processes yet.
 fn bugs() -> Vec<Contest> {
     let list = rashomon(&["list", "bugs", "--format", "json"]);
     let list: serde_json::Value =
@@ -83,6 +83,7 @@ fn bugs() -> Vec<Contest> {
     };
     let bugs = list["bugs"].as_array().expect("the list has the bugs");
     bugs.iter()
+        .filter(|bug| bug["caught_by"].is_string())
         .map(|bug| Contest { name: text(bug, "name"), arguments: text(bug, "caught_by") })
         .collect()
 }
