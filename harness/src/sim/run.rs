@@ -438,6 +438,14 @@ impl Stage {
             let what = format!("n{}: {}", collapse.node + 1, collapse.what);
             self.findings.push(Finding { oracle: Oracle::Crash, at: collapse.at, what });
         }
+        if self.world.ran_away {
+            let what = format!(
+                "{} events in {} of virtual time: something goes round and round",
+                self.world.happened,
+                spell(self.world.now)
+            );
+            self.findings.push(Finding { oracle: Oracle::Liveness, at: self.world.now, what });
+        }
         self.findings.extend(judge(&history, model));
         self.findings.sort_by_key(|finding| finding.at);
         let mut operations = OutcomeCounts::default();

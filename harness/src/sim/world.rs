@@ -30,7 +30,7 @@ use super::heap::{Heap, Moment};
 use super::member::{Mail, Nature, Process, Waking};
 use super::network::{Network, Sent};
 use super::parcel::Parcel;
-use super::plan::SimPlan;
+use super::plan::{SECOND, SimPlan};
 use super::trace::{Hash, Scribe};
 use super::watch::Watch;
 use crate::nemesis::in_force::InForce;
@@ -48,6 +48,10 @@ pub(super) use clients::Crew;
 use strikes::Force;
 #[cfg(test)]
 pub(super) use strikes::Health;
+
+/// What may happen in a run, and how much more with each second of virtual time: ten times what busy clusters need.
+const EVENTS_MAX: u64 = 500_000;
+const EVENTS_PER_SECOND_MAX: u64 = 100_000;
 
 /// What comes to pass at a moment.
 #[derive(Debug)]
@@ -175,6 +179,8 @@ pub(super) struct World {
     /// Who writes everything down, if anybody does.
     scribe: Option<Box<Scribe>>,
     pub(super) happened: u64,
+    /// Whether the run was ended because far too much happened.
+    pub(super) ran_away: bool,
     collapses: Vec<Collapse>,
     /// Room that is used again and again.
     sent: Vec<Sent<Parcel>>,
@@ -205,6 +211,7 @@ impl World {
             hash: Hash::default(),
             scribe: None,
             happened: 0,
+            ran_away: false,
             collapses: Vec::new(),
             sent: Vec::new(),
             errands: Vec::new(),
@@ -228,8 +235,18 @@ impl World {
             self.happen(happening);
             self.run_errands();
             self.note_changes();
+            if self.is_running_away() {
+                self.ran_away = true;
+                self.end = self.now;
+                break;
+            }
         }
         self.advance(until.min(self.heap.peek().unwrap_or(until)));
+    }
+
+    /// Whether more happens than any cluster has to do: something goes round and round.
+    const fn is_running_away(&self) -> bool {
+        self.happened > EVENTS_MAX + self.now / SECOND * EVENTS_PER_SECOND_MAX
     }
 
     /// Whether the end has come.
