@@ -309,11 +309,6 @@ impl Bugs {
         Self::COMPILED_IN && self.0 & FORGIVING != 0
     }
 
-    /// [`Bugs::forgiving`], as the shell asks.
-    pub const fn may_lose_committed(self) -> bool {
-        self.forgiving()
-    }
-
     /// This set and `bug`.
     #[must_use]
     pub const fn with(self, bug: Bug) -> Self {

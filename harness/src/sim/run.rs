@@ -487,16 +487,7 @@ fn places((client, begun): &(usize, Arc<Mutex<Vec<u64>>>)) -> Vec<(usize, u64)> 
 pub(super) fn judge(history: &[Event], model: ModelKind) -> Option<Finding> {
     let mut monitor = Monitor::new(model, MonitorOptions::default());
     for event in history {
-        let seen = monitor.push(&EventRef {
-            time: event.time,
-            process: event.process,
-            kind: event.kind,
-            f: &event.f,
-            key: event.key.as_deref(),
-            value: event.value.clone(),
-            node: event.node.as_deref(),
-            error: event.error.as_deref(),
-        });
+        let seen = monitor.push(&EventRef::from(event));
         let what = match seen {
             Ok(None) => continue,
             Ok(Some(violation)) => violation.to_string(),

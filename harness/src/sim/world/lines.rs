@@ -3,7 +3,7 @@
 use super::{Body, Happening, World};
 use crate::proxy::{Link, LinkRule};
 use crate::sim::booth::News;
-use crate::sim::member::{Mail, Street, forwarded};
+use crate::sim::member::{Mail, Process, Street, forwarded};
 use crate::sim::network::{Failed, Sent};
 use crate::sim::parcel::Parcel;
 
@@ -29,32 +29,19 @@ impl World {
                 }
             }
             Parcel::Knock { slip, connection } => {
-                let here = &mut self.nodes[node];
-                if let Body::Up(process) = &mut here.body {
-                    let mut street = Street {
-                        now: self.now,
-                        life: here.life,
-                        network: &mut self.network,
-                        sent: &mut self.sent,
-                        watch: &mut self.watch,
-                    };
-                    process.greet(slip, connection, &mut street);
-                } else {
+                let greeted = self.with_process(node, |process, street| {
+                    process.greet(slip, connection, street);
+                });
+                if greeted.is_none() {
                     let news = News::Refused("connection refused");
                     self.post(Link::to_client(node), Parcel::Answer { slip, connection, news });
                 }
             }
             Parcel::Ask { slip, connection, request } => {
-                let here = &mut self.nodes[node];
-                let Body::Up(process) = &mut here.body else { return };
-                let mut street = Street {
-                    now: self.now,
-                    life: here.life,
-                    network: &mut self.network,
-                    sent: &mut self.sent,
-                    watch: &mut self.watch,
-                };
-                if let Some(mail) = process.ask(slip, connection, &request, &mut street) {
+                let asked = self.with_process(node, |process, street| {
+                    process.ask(slip, connection, &request, street)
+                });
+                if let Some(mail) = asked.flatten() {
                     self.deliver(node, mail);
                 }
             }
@@ -66,6 +53,24 @@ impl World {
             Parcel::Answer { .. } | Parcel::Reset { .. } => {}
         }
         self.send_off();
+    }
+
+    /// Has the process of a node do something, if it works.
+    fn with_process<T>(
+        &mut self,
+        node: usize,
+        act: impl FnOnce(&mut Process, &mut Street<'_>) -> T,
+    ) -> Option<T> {
+        let here = &mut self.nodes[node];
+        let Body::Up(process) = &mut here.body else { return None };
+        let mut street = Street {
+            now: self.now,
+            life: here.life,
+            network: &mut self.network,
+            sent: &mut self.sent,
+            watch: &mut self.watch,
+        };
+        Some(act(process, &mut street))
     }
 
     /// A process that has just come up dials all others.
