@@ -52,6 +52,17 @@ fn seeds_that_once_raised_false_alarms_raise_none() {
     }
 }
 
+/// Found by simulation, in the node: a leader sent all that was under way again for each message that had been overtaken, and
+/// what it sent doubled with every round trip, to millions of messages.
+#[test]
+fn messages_that_overtake_each_other_are_not_multiplied() {
+    for seed in [41, 438] {
+        let outcome = outcome_of(seed, &Wishes::default());
+        assert_eq!(outcome.findings, [], "seed {seed}");
+        assert!(outcome.happened < 200_000, "seed {seed}: {} events", outcome.happened);
+    }
+}
+
 #[test]
 fn each_oracle_finds_what_is_for_it() {
     let found = |bug: &str, seeds: u64, wanted: &dyn Fn(&Oracle) -> bool| {
