@@ -14,6 +14,8 @@ use crate::plan::Plan;
 
 /// Election timeouts without service that a fault may cost.
 const TIMEOUTS: u32 = 16;
+/// The same where timeouts are short: a machine that is busy takes its time.
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// A time in which nothing changed: the same faults were in force, and they left a majority.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub(super) fn judge(plan: &Plan, load: &[Event], faults: &[FaultRecord]) -> Opti
     let ok = || load.iter().filter(|event| event.kind == EventKind::Ok);
     let times: Vec<u64> = ok().filter_map(|event| event.time).collect();
     let (begin, end) = (*times.first()?, load.last()?.time?);
-    let bound = plan.election_timeout() * TIMEOUTS + plan.op_timeout();
+    let bound = (plan.election_timeout() * TIMEOUTS).max(PATIENCE) + plan.op_timeout();
     // Between two answers there is a pause of the load itself.
     let bound = nanos(bound) + nanos(plan.time_for(4));
     let spans = spans(plan.nodes, faults, begin, end);

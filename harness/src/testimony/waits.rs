@@ -1,9 +1,9 @@
 //! Whether nodes wait for different times before they stand for election (Raft, section 5.2: randomized timeouts).
 //!
-//! Two followers of one leader hear its last heartbeat together. If their waits are drawn between one timeout and two, the
-//! second one begins within a twentieth of a timeout after the first in one spell of ten, and mostly never, since by then the
-//! first is elected. If it does so again and again, the waits are not drawn. Counted as a binomial test with a chance of one
-//! in four, so that a machine that is late with everything does not accuse anybody.
+//! Whoever begins, steps down, asks or stands for election draws a wait between one timeout and two, and asks when it is
+//! over; whatever it hears meanwhile can only make it longer. So of the waits from such a line to the next question one in ten
+//! is shorter than 1.1 timeouts. If nearly all are, they are not drawn. Counted as a binomial test with a chance of one in
+//! four, so that lines that are written late accuse nobody.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,44 +12,38 @@ use super::{Said, Word, finding};
 use crate::finding::Finding;
 
 const INVARIANT: &str = "random-timeouts";
-/// What is granted to a correct cluster: the second wait ends as soon after the first in so many spells.
+/// What is granted to a correct cluster: so many waits are short.
 const CHANCE: f64 = 0.25;
 /// How unlikely it has to be.
 const DOUBT: f64 = 1e-6;
 
-/// A time in which followers of one leader hear it no more.
-struct Spell {
-    term: u64,
-    first: Said,
-    together: bool,
-}
-
 pub(super) fn judge(said: &[Said], election_timeout: Duration) -> Option<Finding> {
-    let near = u64::try_from(election_timeout.as_micros() / 20).unwrap_or(u64::MAX);
-    let mut last: BTreeMap<usize, Said> = BTreeMap::new();
-    let mut spells: Vec<Spell> = Vec::new();
+    let timeout = election_timeout.as_micros();
+    let mut since: BTreeMap<usize, u64> = BTreeMap::new();
+    let (mut all, mut short) = (0, 0);
     for said in said {
-        let followed = last.insert(said.node, *said).filter(|was| was.word == Word::Follows);
-        let (Word::Asks, Some(followed)) = (said.word, followed) else { continue };
-        let waits = |other: &&Said| other.word == Word::Follows && other.term == followed.term;
-        match spells.last_mut().filter(|spell| spell.term == followed.term) {
-            Some(spell) => spell.together |= said.at.saturating_sub(spell.first.at) <= near,
-            // Somebody else has to be waiting as well.
-            None if last.values().any(|other| waits(&other)) => {
-                spells.push(Spell { term: followed.term, first: *said, together: false });
+        match said.word {
+            Word::Started | Word::SteppedDown | Word::Campaigns => {
+                since.insert(said.node, said.at);
             }
-            None => {}
+            Word::Asks => {
+                if let Some(begin) = since.insert(said.node, said.at) {
+                    let wait = u128::from(said.at.saturating_sub(begin));
+                    all += 1;
+                    short += usize::from(wait * 10 < timeout * 11);
+                }
+            }
+            Word::Elected | Word::Follows => drop(since.remove(&said.node)),
+            Word::Alone => {}
         }
     }
-    let together = spells.iter().filter(|spell| spell.together).count();
-    let end = spells.last()?.first;
-    (tail(spells.len(), together) < DOUBT).then(|| {
+    let end = said.last()?;
+    (tail(all, short) < DOUBT).then(|| {
         let what = format!(
-            "in {together} of {} spells without a leader two followers lost patience within {} ms: their waits are not random",
-            spells.len(),
-            near / 1_000
+            "{short} of {all} waits for an election took less than 1.1 timeouts of {} ms: they are not random",
+            election_timeout.as_millis()
         );
-        finding(INVARIANT, &end, what)
+        finding(INVARIANT, end, what)
     })
 }
 
@@ -78,36 +72,29 @@ mod tests {
         assert!(tail(9, 9) > DOUBT && tail(10, 10) < DOUBT);
     }
 
-    /// Two followers lose patience, one so many microseconds after the other.
-    fn spells(gaps: &[u64]) -> Vec<Said> {
-        let mut said = Vec::new();
-        for (number, gap) in gaps.iter().enumerate() {
-            let (term, at) = (number as u64 + 1, number as u64 * 1_000_000);
-            let line = |node, at, word| Said { node, at, term, word };
-            said.push(line(0, at, Word::Follows));
-            said.push(line(1, at, Word::Follows));
-            said.push(line(0, at + 200_000, Word::Asks));
-            said.push(line(1, at + 200_000 + gap, Word::Asks));
+    fn judged(waits: &[u64], between: Word) -> Option<String> {
+        let mut at = 0;
+        let mut said = vec![Said { node: 0, at, term: 0, word: Word::Started }];
+        for wait in waits {
+            at += wait * 1_000;
+            said.push(Said { node: 0, at, term: 1, word: Word::Asks });
+            said.push(Said { node: 0, at, term: 1, word: between });
         }
-        said
+        judge(&said, Duration::from_millis(150)).map(|finding| finding.what)
     }
 
     #[test]
-    fn waits_that_end_together_again_and_again_are_not_random() {
-        let timeout = Duration::from_millis(150);
-        let found = judge(&spells(&[900; 12]), timeout).unwrap();
-        assert!(found.what.starts_with("in 12 of 12 spells"), "{}", found.what);
-        assert_eq!(judge(&spells(&[900; 9]), timeout), None, "may be chance");
-        let mixed: Vec<u64> =
-            (0..40).map(|number| if number % 3 == 0 { 900 } else { 40_000 }).collect();
-        assert_eq!(judge(&spells(&mixed), timeout), None);
-        assert_eq!(judge(&[], timeout), None);
+    fn waits_that_are_all_the_same_are_not_random() {
+        let found = judged(&[151; 12], Word::Campaigns).unwrap();
+        assert!(found.starts_with("12 of 12 waits"), "{found}");
+        assert_eq!(judged(&[151; 9], Word::Campaigns), None, "may be chance");
+        let drawn: Vec<u64> = (0..60).map(|number| 150 + number * 37 % 150).collect();
+        assert_eq!(judged(&drawn, Word::Campaigns), None);
+        assert_eq!(judged(&[], Word::Campaigns), None);
     }
 
     #[test]
-    fn a_node_that_waits_alone_says_nothing() {
-        let mut alone = spells(&[900; 12]);
-        alone.retain(|said| said.node == 0);
-        assert_eq!(judge(&alone, Duration::from_millis(150)), None);
+    fn a_wait_that_a_leader_began_says_nothing() {
+        assert_eq!(judged(&[151; 30], Word::Follows), None);
     }
 }

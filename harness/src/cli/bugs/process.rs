@@ -138,12 +138,13 @@ fn is_for_processes(fault: &&str) -> bool {
 }
 
 /// How long, how fast and how hard.
-fn drawn(rng: &mut ChaCha8Rng) -> [(&'static str, String); 5] {
+fn drawn(rng: &mut ChaCha8Rng) -> [(&'static str, String); 6] {
     let mut of = |choices: &[u32]| choices[rng.random_range(0..choices.len())];
     [
-        ("time-limit", format!("{}s", of(&[6, 8, 12, 16]))),
+        ("time-limit", format!("{}s", of(&[5, 8, 12]))),
         ("fault-interval", format!("{}ms", of(&[500, 800, 1200, 2000]))),
-        ("op-timeout", format!("{}ms", of(&[500, 1000]))),
+        ("op-timeout", format!("{}ms", of(&[300, 500, 1000]))),
+        ("election-timeout", format!("{}ms", of(&[75, 100, 150]))),
         ("rate", of(&[300, 1000, 2000]).to_string()),
         ("concurrency", of(&[5, 10, 20]).to_string()),
     ]
