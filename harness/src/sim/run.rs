@@ -438,10 +438,9 @@ impl Stage {
             let what = format!("n{}: {}", collapse.node + 1, collapse.what);
             self.findings.push(Finding { oracle: Oracle::Crash, at: collapse.at, what });
         }
-        if self.world.ran_away {
+        if let Some(much) = &self.world.ran_away {
             let what = format!(
-                "{} events in {} of virtual time: something goes round and round",
-                self.world.happened,
+                "{much} after {} of virtual time: something goes round and round",
                 spell(self.world.now)
             );
             self.findings.push(Finding { oracle: Oracle::Liveness, at: self.world.now, what });
@@ -556,3 +555,6 @@ fn spell(span: Moment) -> String {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
