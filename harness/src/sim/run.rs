@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
+use rashomon_checker::counterexample::Counterexample;
 use rashomon_checker::history::{Event, EventKind, EventRef};
 use rashomon_checker::monitor::{Monitor, MonitorOptions};
 use rashomon_workloads::{Invocation, Shape, Workload};
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::act::Strike;
+use super::explain::concerned;
 use super::heap::Moment;
 use super::plan::{MS, Omitted, SECOND, SimPlan};
 use super::reach::Simulated;
@@ -153,15 +155,19 @@ pub(super) fn replay(schedule: &Schedule, workload: &dyn Workload) -> Outcome {
     staged(schedule, workload).perform(&schedule.plan, workload)
 }
 
-/// The run of an outcome once more, up to its first finding, and what happened there last.
-pub fn tell(outcome: &Outcome) -> Option<Story> {
-    let until = outcome.findings.first()?.at;
+/// The run of an outcome once more, up to its first finding, and what happened there last. The counterexample, if that is what
+/// was found first, says who matters.
+pub fn tell(outcome: &Outcome, example: Option<&Counterexample>) -> Option<Story> {
+    let finding = outcome.findings.first()?;
+    let until = finding.at;
+    let concerned = concerned(finding, example, outcome.plan.clients);
     let workload = rashomon_workloads::by_name(&outcome.plan.workload)?;
     let mut stage = staged(&outcome.as_schedule(), workload);
     stage.world.write_down(until);
     stage.go_through(&outcome.plan);
     let history = stage.kept.take();
-    Some(Story::new(stage.world.take_notes(), &history, outcome.plan.clients, until))
+    let lines = stage.world.take_notes();
+    Some(Story::new(lines, &history, outcome.plan.clients, until, &concerned))
 }
 
 /// Everything in place for what is said in a schedule.
