@@ -102,9 +102,10 @@ struct Need {
     notes: Vec<(&'static str, String)>,
     /// Whether letters begin or end.
     letters: bool,
-    /// Letters that arrive at each lane, and those that leave it and do not arrive.
-    ends: BTreeMap<Lane, u8>,
+    /// Letters that leave each lane and do not arrive.
     stopped: BTreeMap<Lane, u8>,
+    /// The same, and those that arrive there: one stands below the other.
+    both: BTreeMap<Lane, u8>,
     /// Boxes, for each lane.
     boxes: BTreeMap<Lane, u8>,
 }
@@ -126,7 +127,7 @@ impl Frame {
             };
             let stopped = most(&need.stopped);
             let below = if stopped > 0.0 { 14.0 } else { 7.0 };
-            let words = STACKED * stopped.max(most(&need.ends)) + below;
+            let words = STACKED * most(&need.both) + below;
             let letters = if need.letters { ROW.max(words) } else { 0.0 };
             let spot = Spot { letters: frame.end + 10.0, boxes: frame.end + letters };
             if letters > 0.0 || !need.boxes.is_empty() {
@@ -199,8 +200,7 @@ impl Frame {
     /// Letters, calls and boxes; what happens several times at a place in a moment stands one below the other.
     fn happenings(&self, story: &Story) -> Layers {
         let mut layers = Layers::default();
-        let (mut ends, mut stopped, mut boxes) =
-            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut ends, mut boxes) = (BTreeMap::new(), BTreeMap::new());
         for Line { at, lane, what } in &story.lines {
             let Some(lane) = *lane else { continue };
             let y = self.y(*at);
@@ -211,7 +211,7 @@ impl Frame {
                     self.letter(&mut layers, (lane, to), (y, end), text);
                 }
                 What::Letter { to, fate, text, .. } => {
-                    let end = y + STACKED * next(&mut stopped, (*at, lane));
+                    let end = y + STACKED * next(&mut ends, (*at, lane));
                     self.stopped(&mut layers, (lane, Lane::Node(*to)), (y, end), text, *fate);
                 }
                 What::Turn { text, kind } => {
@@ -262,7 +262,8 @@ impl Frame {
         let (x2, y2) = (x1 + side * self.gap * 0.25, y2 + 4.0);
         cut_short(&mut layers.arrows, (x1, y1), (x2, y2), fate);
         let anchor = if side > 0.0 { "start" } else { "end" };
-        let text = format!("to {to}: {text}");
+        let room = if side > 0.0 { self.width - x2 } else { x2 - GUTTER };
+        let text = cut(&format!("to {to}: {text}"), (room / CHAR) as usize);
         let class = if fate == Fate::Lost { "letter-label lost" } else { "letter-label" };
         label(&mut layers.words, (x2 + side * 10.0, y2 + 4.0), anchor, class, &text);
     }
@@ -364,9 +365,10 @@ fn needs(story: &Story) -> BTreeMap<u64, Need> {
                 if let Fate::Arrived(at) = fate {
                     let need = needs.entry(*at).or_default();
                     need.letters = true;
-                    count(&mut need.ends, Lane::Node(*to));
+                    count(&mut need.both, Lane::Node(*to));
                 } else {
                     count(&mut need.stopped, lane);
+                    count(&mut need.both, lane);
                 }
             }
             (What::Operation { answer, .. }, _) => {
@@ -421,6 +423,6 @@ fn cut(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
         return text.to_owned();
     }
-    let begin: String = text.chars().take(chars_max - 1).collect();
+    let begin: String = text.chars().take(chars_max.saturating_sub(1)).collect();
     format!("{begin}…")
 }

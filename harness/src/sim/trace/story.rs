@@ -179,12 +179,22 @@ fn leave_out(lines: Vec<Line>) -> Vec<Line> {
     kept
 }
 
-/// Letters that changed nothing become a number.
+/// Letters that changed nothing become a number. That one is lost is news, and that the next on the same link is lost as well
+/// is not.
 fn fold(lines: Vec<Line>) -> Vec<Line> {
     let mut folded: Vec<Line> = Vec::new();
+    let mut losing: BTreeSet<(Option<Lane>, usize)> = BTreeSet::new();
     for line in lines {
-        let routine =
-            matches!(&line.what, What::Letter { is_routine: true, fate: Fate::Arrived(_), .. });
+        let routine = match line.what {
+            What::Letter { to, fate: Fate::Lost, is_routine, .. } => {
+                !losing.insert((line.lane, to)) && is_routine
+            }
+            What::Letter { to, fate: Fate::Arrived(_), is_routine, .. } => {
+                losing.remove(&(line.lane, to));
+                is_routine
+            }
+            _ => false,
+        };
         match folded.last_mut() {
             Some(Line { what: What::Routine(count), .. }) if routine => *count += 1,
             _ if routine => {
@@ -323,13 +333,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_change_nothing_become_a_number_unless_they_are_lost() {
+    fn letters_that_change_nothing_become_a_number_unless_they_are_the_first_to_be_lost() {
         let routine = (0..10).map(|at| letter(at, true, true));
         let few = (12..14).map(|at| letter(at, true, true));
         let lines: Vec<Line> = routine
             .chain([letter(11, false, true)])
             .chain(few)
-            .chain([letter(15, true, false)])
+            .chain((15..30).map(|at| letter(at, true, false)))
+            .chain([letter(31, true, true), letter(32, true, false)])
             .collect();
         let story = Story::new(lines, &[], 1, 100, &[]);
         let whats: Vec<&What> = story.lines.iter().map(|line| &line.what).collect();
@@ -339,6 +350,8 @@ mod tests {
                 [
                     What::Routine(10),
                     What::Letter { is_routine: false, .. },
+                    What::Letter { fate: Fate::Lost, .. },
+                    What::Routine(15),
                     What::Letter { fate: Fate::Lost, .. }
                 ]
             ),
