@@ -24,8 +24,9 @@ use serde::Serialize;
 use super::act::{Act, Strike};
 use super::heap::Moment;
 use super::plan::{MS, Omitted, SimPlan, Temper};
-use super::run::{Oracle, Outcome, replay};
+use super::run::{Outcome, replay};
 use super::schedule::Schedule;
+use crate::finding::Oracle;
 use ddmin::ddmin;
 
 mod ddmin;
