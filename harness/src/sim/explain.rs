@@ -8,8 +8,9 @@ use rashomon_checker::check::{CheckOptions, CheckReport, Validity, check};
 use rashomon_checker::counterexample::Counterexample;
 use rashomon_checker::history::{Event, History, Operation};
 
-use super::run::{Finding, Oracle, Outcome};
+use super::run::Outcome;
 use super::trace::Lane;
+use crate::finding::{Finding, Oracle};
 
 /// Bytes that the checker may hold meanwhile.
 const MEMORY_BYTES_MAX: usize = 256 << 20;

@@ -91,7 +91,8 @@ fn a_leader_that_a_majority_hears_is_not_replaced() {
     for seed in 0..12 {
         assert_eq!(found(seed, &[]), [], "seed {seed}");
         let disturbed = found(seed, &["prevote-no-lease".to_owned()]);
-        replaced += u32::from(disturbed.iter().any(|finding| finding.what.ends_with("without load")));
+        replaced +=
+            u32::from(disturbed.iter().any(|finding| finding.what.ends_with("without load")));
     }
     assert!(replaced >= 4, "{replaced}");
 }
