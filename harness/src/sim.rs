@@ -24,6 +24,7 @@ mod campaign;
 mod caught;
 mod clock;
 mod dice;
+mod explain;
 mod heap;
 mod invariants;
 mod member;
@@ -43,13 +44,14 @@ mod world;
 
 pub use crate::finding::{Finding, Oracle};
 pub use campaign::{Campaign, Told, Totals, campaign, outcome_of};
+pub use explain::explain;
 pub use network::Weather;
 pub use plan::{DiskPlan, NodePlan, Rest, SimPlan, Temper};
 pub use run::{Outcome, replay_text, run, tell};
 pub use schedule::ScheduleError;
 pub use shrink::{Shrunk, Size, TRIES_MAX, shrink};
 pub use swarm::{Wishes, draw};
-pub use trace::{Kind, Lane, Line, Story, What};
+pub use trace::{Fate, Kind, Lane, Line, Story, Unseen, What};
 
 /// An invariant, for people.
 #[derive(Debug, Clone, Copy, serde::Serialize)]

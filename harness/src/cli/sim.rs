@@ -16,11 +16,11 @@ use crate::console::{result, say};
 use crate::exit::{Exit, worst};
 use crate::nemesis::{self, FaultSpec};
 use crate::sim::{
-    Campaign, Finding, Outcome, TRIES_MAX, Told, Totals, Wishes, campaign, invariant_names,
-    outcome_of, replay_text,
+    Campaign, Finding, Oracle, Outcome, TRIES_MAX, Told, Totals, Wishes, campaign, explain,
+    invariant_names, outcome_of, replay_text,
 };
 use crate::verdict::OutcomeCounts;
-use kept::{Kept, keep, write_history};
+use kept::{EXPLAIN_PATIENCE, Kept, keep, write_history};
 
 mod kept;
 
@@ -157,6 +157,7 @@ pub fn main(args: &Args) -> Exit {
         came.take(told, args.seed.is_some());
         progress.show(&came.totals);
     });
+    explain_some(args, &mut came.failed, |told| outcome_of(told.seed, &job.wishes));
     let smaller = if args.seed.is_some() { args.shrink } else { !args.no_shrink };
     let first = came.failed.first().filter(|told| smaller && !told.findings.is_empty());
     let failed = first.filter(|_| !args.hash_only).map(|told| outcome_of(told.seed, &job.wishes));
@@ -178,8 +179,27 @@ fn replay(args: &Args, path: &Path, begin: Instant) -> Exit {
         came.exit = tell_hash(&outcome.clone().into());
     }
     came.take(outcome.clone().into(), true);
+    explain_some(args, &mut came.failed, |_| outcome.clone());
     let fails = args.shrink && !args.hash_only && !outcome.findings.is_empty();
     conclude(args, &came, fails.then_some(&outcome), begin)
+}
+
+/// Has the checker say what is wrong with the histories of those that will be told of, as long as there is time. That takes
+/// a whole outcome.
+fn explain_some(args: &Args, failed: &mut [Told], whole: impl Fn(&Told) -> Outcome) {
+    if args.hash_only {
+        return;
+    }
+    let begin = Instant::now();
+    let out_of_time = || begin.elapsed() >= EXPLAIN_PATIENCE;
+    for told in failed.iter_mut().take(TOLD_MAX) {
+        let shown = told.findings.iter().take(findings_told(args));
+        if shown.into_iter().any(|one| one.oracle == Oracle::Linearizability) && !out_of_time() {
+            let mut outcome = whole(told);
+            explain(&mut outcome, &out_of_time);
+            told.findings = outcome.findings;
+        }
+    }
 }
 
 /// What all runs came to.
@@ -240,6 +260,11 @@ fn jobs(args: &Args) -> usize {
 /// Whether there is one run only, of which all is told.
 const fn is_single(args: &Args) -> bool {
     args.seed.is_some() || args.replay.is_some()
+}
+
+/// Findings of a seed that are told.
+const fn findings_told(args: &Args) -> usize {
+    if is_single(args) { usize::MAX } else { 1 }
 }
 
 /// Writes the files that were asked for.
@@ -399,8 +424,7 @@ const fn word(validity: Validity) -> &'static str {
 
 fn tell_seed(told: &Told, args: &Args) -> Vec<String> {
     let mut lines = vec![format!("  seed {}  trace {:016x}", told.seed, told.hash)];
-    let shown = if is_single(args) { usize::MAX } else { 1 };
-    for finding in told.findings.iter().take(shown) {
+    for finding in told.findings.iter().take(findings_told(args)) {
         let Finding { oracle, at, what } = finding;
         lines.push(format!("    {oracle} at {:.3} s: {what}", *at as f64 / 1e9));
     }

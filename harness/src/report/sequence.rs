@@ -6,7 +6,8 @@
 //!  3.215 s       |--- append ->|             []     a letter: down, as time goes on
 //!  3.216 s       |      +------------+       []
 //!                |      |applied: 17 |       []     something in a node
-//!  3.217 s       |--- x        |      ok     []     a letter that did not arrive
+//!  3.217 s       |--- x        |      ok     []     a letter that was lost
+//!  3.218 s       |---||        |                    one that was held back
 //! ```
 //!
 //! Time goes down, one row for each moment at which something happened: rows tell the order, their labels how far they are
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use rashomon_checker::history::EventKind;
 
 use super::markup::Markup;
-use crate::sim::{Kind, Lane, Line, Story, What};
+use crate::sim::{Fate, Kind, Lane, Line, Story, What};
 
 /// Where times stand.
 const GUTTER: f64 = 104.0;
@@ -101,9 +102,10 @@ struct Need {
     notes: Vec<(&'static str, String)>,
     /// Whether letters begin or end.
     letters: bool,
-    /// Letters that arrive at each lane, and those that leave it and do not arrive.
-    ends: BTreeMap<Lane, u8>,
-    lost: BTreeMap<Lane, u8>,
+    /// Letters that leave each lane and do not arrive.
+    stopped: BTreeMap<Lane, u8>,
+    /// The same, and those that arrive there: one stands below the other.
+    both: BTreeMap<Lane, u8>,
     /// Boxes, for each lane.
     boxes: BTreeMap<Lane, u8>,
 }
@@ -123,9 +125,9 @@ impl Frame {
             let most = |counts: &BTreeMap<Lane, u8>| {
                 f64::from(counts.values().copied().max().unwrap_or(0))
             };
-            let lost = most(&need.lost);
-            let below = if lost > 0.0 { 14.0 } else { 7.0 };
-            let words = STACKED * lost.max(most(&need.ends)) + below;
+            let stopped = most(&need.stopped);
+            let below = if stopped > 0.0 { 14.0 } else { 7.0 };
+            let words = STACKED * most(&need.both) + below;
             let letters = if need.letters { ROW.max(words) } else { 0.0 };
             let spot = Spot { letters: frame.end + 10.0, boxes: frame.end + letters };
             if letters > 0.0 || !need.boxes.is_empty() {
@@ -198,19 +200,19 @@ impl Frame {
     /// Letters, calls and boxes; what happens several times at a place in a moment stands one below the other.
     fn happenings(&self, story: &Story) -> Layers {
         let mut layers = Layers::default();
-        let (mut ends, mut lost, mut boxes) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut ends, mut boxes) = (BTreeMap::new(), BTreeMap::new());
         for Line { at, lane, what } in &story.lines {
             let Some(lane) = *lane else { continue };
             let y = self.y(*at);
             match what {
-                What::Letter { to, arrived: Some(there), text, .. } => {
+                What::Letter { to, fate: Fate::Arrived(there), text, .. } => {
                     let to = Lane::Node(*to);
                     let end = self.y(*there) + STACKED * next(&mut ends, (*there, to));
                     self.letter(&mut layers, (lane, to), (y, end), text);
                 }
-                What::Letter { to, arrived: None, text, .. } => {
-                    let end = y + STACKED * next(&mut lost, (*at, lane));
-                    self.lost(&mut layers, (lane, Lane::Node(*to)), (y, end), text);
+                What::Letter { to, fate, text, .. } => {
+                    let end = y + STACKED * next(&mut ends, (*at, lane));
+                    self.stopped(&mut layers, (lane, Lane::Node(*to)), (y, end), text, *fate);
                 }
                 What::Turn { text, kind } => {
                     let top = self.moments.get(at).map_or(self.end, |spot| spot.boxes);
@@ -224,7 +226,7 @@ impl Frame {
                         self.call(&mut layers, (lane, node), self.y(*at), text, true);
                     }
                 }
-                What::Strike(_) | What::Routine(_) | What::LeftOut(_) => {}
+                What::Strike(_) | What::Routine(_) | What::LeftOut(_) | What::Unseen(_) => {}
             }
         }
         layers
@@ -246,26 +248,24 @@ impl Frame {
         label(&mut layers.words, (x, y2 - 3.0), anchor, "letter-label", text);
     }
 
-    fn lost(
+    /// A letter that does not get far.
+    fn stopped(
         &self,
         layers: &mut Layers,
         (from, to): (Lane, Lane),
         (y1, y2): (f64, f64),
         text: &str,
+        fate: Fate,
     ) {
         let (x1, full) = (self.x(from), self.x(to));
         let side = if full > x1 { 1.0 } else { -1.0 };
         let (x2, y2) = (x1 + side * self.gap * 0.25, y2 + 4.0);
-        let svg = &mut layers.arrows;
-        svg.tag("g").class("letter lost").open();
-        svg.tag("line").ends(x1, y1, x2, y2).empty();
-        for rise in [-4.0, 4.0] {
-            svg.tag("line").class("cross").ends(x2 - 4.0, y2 - rise, x2 + 4.0, y2 + rise).empty();
-        }
-        svg.close("g");
+        cut_short(&mut layers.arrows, (x1, y1), (x2, y2), fate);
         let anchor = if side > 0.0 { "start" } else { "end" };
-        let text = format!("to {to}: {text}");
-        label(&mut layers.words, (x2 + side * 9.0, y2 + 4.0), anchor, "letter-label lost", &text);
+        let room = if side > 0.0 { self.width - x2 } else { x2 - GUTTER };
+        let text = cut(&format!("to {to}: {text}"), (room / CHAR) as usize);
+        let class = if fate == Fate::Lost { "letter-label lost" } else { "letter-label" };
+        label(&mut layers.words, (x2 + side * 10.0, y2 + 4.0), anchor, class, &text);
     }
 
     /// Between a client and its node: asked, or answered.
@@ -289,6 +289,64 @@ impl Frame {
     }
 }
 
+/// The line of a letter that does not get far, with what became of it at its end: a cross, two bars, or a ring.
+fn cut_short(svg: &mut Markup, (x1, y1): (f64, f64), (x2, y2): (f64, f64), fate: Fate) {
+    let class = match fate {
+        Fate::Lost => "letter lost",
+        Fate::Held => "letter held",
+        Fate::UnderWay | Fate::Arrived(_) => "letter under-way",
+    };
+    svg.tag("g").class(class).open();
+    svg.tag("line").ends(x1, y1, x2, y2).empty();
+    match fate {
+        Fate::Lost => {
+            for rise in [-4.0, 4.0] {
+                let (left, right) = (x2 - 4.0, x2 + 4.0);
+                svg.tag("line").class("mark").ends(left, y2 - rise, right, y2 + rise).empty();
+            }
+        }
+        Fate::Held => {
+            for x in [x2 - 2.0, x2 + 2.0] {
+                svg.tag("line").class("mark").ends(x, y2 - 5.0, x, y2 + 5.0).empty();
+            }
+        }
+        Fate::UnderWay | Fate::Arrived(_) => {
+            svg.tag("circle").num("cx", x2).num("cy", y2).num("r", 3.5).empty();
+        }
+    }
+    svg.close("g");
+}
+
+/// What letters look like, as far as there are any.
+pub(super) fn legend(story: &Story) -> Markup {
+    let mut out = Markup::new();
+    let is = |wanted: Fate| {
+        let has = |line: &Line| matches!(&line.what, What::Letter { fate, .. } if *fate == wanted);
+        story.lines.iter().any(has)
+    };
+    sample(&mut out, "letter", |svg| {
+        svg.tag("g").class("letter").open();
+        let line = svg.tag("line").ends(0.0, 6.0, 32.0, 6.0);
+        line.attr("marker-end", "url(#letter-head)").empty().close("g");
+    });
+    for (fate, text) in [
+        (Fate::Lost, "lost: it does not arrive"),
+        (Fate::Held, "held back for a while"),
+        (Fate::UnderWay, "still under way at the end"),
+    ] {
+        if is(fate) {
+            sample(&mut out, text, |svg| cut_short(svg, (0.0, 6.0), (26.0, 6.0), fate));
+        }
+    }
+    out
+}
+
+fn sample(out: &mut Markup, text: &str, draw: impl FnOnce(&mut Markup)) {
+    out.raw("<span><svg width=\"34\" height=\"12\" aria-hidden=\"true\">");
+    draw(out);
+    out.raw("</svg>").text(text).raw("</span>");
+}
+
 /// How many there were of this before.
 fn next<K: Ord>(counts: &mut BTreeMap<K, u8>, of: K) -> f64 {
     let count = counts.entry(of).or_default();
@@ -302,15 +360,15 @@ fn needs(story: &Story) -> BTreeMap<u64, Need> {
     for line in &story.lines {
         let need = needs.entry(line.at).or_default();
         match (&line.what, line.lane) {
-            (What::Letter { to, arrived, .. }, Some(lane)) => {
+            (What::Letter { to, fate, .. }, Some(lane)) => {
                 need.letters = true;
-                match arrived {
-                    None => *need.lost.entry(lane).or_default() += 1,
-                    Some(at) => {
-                        let need = needs.entry(*at).or_default();
-                        need.letters = true;
-                        *need.ends.entry(Lane::Node(*to)).or_default() += 1;
-                    }
+                if let Fate::Arrived(at) = fate {
+                    let need = needs.entry(*at).or_default();
+                    need.letters = true;
+                    count(&mut need.both, Lane::Node(*to));
+                } else {
+                    count(&mut need.stopped, lane);
+                    count(&mut need.both, lane);
                 }
             }
             (What::Operation { answer, .. }, _) => {
@@ -319,11 +377,12 @@ fn needs(story: &Story) -> BTreeMap<u64, Need> {
                     needs.entry(*at).or_default().letters = true;
                 }
             }
-            (What::Turn { .. }, Some(lane)) => *need.boxes.entry(lane).or_default() += 1,
+            (What::Turn { .. }, Some(lane)) => count(&mut need.boxes, lane),
             (What::Strike(text), _) => need.notes.push(("fault-label", text.clone())),
             (What::Routine(count), _) => {
                 need.notes.push(("tick-label", format!("{count} heartbeats and answers to them")));
             }
+            (What::Unseen(unseen), _) => need.notes.push(("tick-label", unseen.to_string())),
             (What::LeftOut(count), _) => {
                 need.notes.push(("tick-label", format!("… {count} lines left out")));
             }
@@ -331,6 +390,12 @@ fn needs(story: &Story) -> BTreeMap<u64, Need> {
         }
     }
     needs
+}
+
+/// One more.
+fn count(counts: &mut BTreeMap<Lane, u8>, of: Lane) {
+    let count = counts.entry(of).or_default();
+    *count = count.saturating_add(1);
 }
 
 fn label(svg: &mut Markup, (x, y): (f64, f64), anchor: &str, class: &str, text: &str) {
@@ -358,6 +423,6 @@ fn cut(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
         return text.to_owned();
     }
-    let begin: String = text.chars().take(chars_max - 1).collect();
+    let begin: String = text.chars().take(chars_max.saturating_sub(1)).collect();
     format!("{begin}…")
 }

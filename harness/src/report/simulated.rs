@@ -2,8 +2,9 @@
 //!
 //! A pure function of the run and its story, with the style, script and rules of all pages.
 
-use rashomon_checker::check::Validity;
+use rashomon_checker::check::{CheckReport, Validity};
 
+use super::counterexample::{self, Place};
 use super::markup::Markup;
 use super::{escape, header, page, sequence, units};
 use crate::sim::{Finding, Outcome, Size, Story};
@@ -21,6 +22,8 @@ pub struct Simulated<'a> {
     pub outcome: &'a Outcome,
     /// How large it was before it was made smaller.
     pub before: Size,
+    /// What the checker says of the history, if it was asked.
+    pub report: Option<&'a CheckReport>,
     /// How it came to the first finding.
     pub story: &'a Story,
     /// How to see it again.
@@ -35,8 +38,10 @@ pub fn render(run: &Simulated<'_>) -> String {
             "title" => out.text(&format!("Seed {}: {}", run.outcome.plan.seed, first(run).0)),
             "icon" => out.text(face.icon),
             "subtitle" => out.text(&format!("simulated, seed {}", run.outcome.plan.seed)),
+            "navigation" => out.add(&navigation(run)),
             "banner" => out.add(&banner(run)),
             "findings" => out.add(&findings(run)),
+            "counterexample" => out.add(&seen(run)),
             "sequence" => out.add(&story(run)),
             "schedule" => out.add(&schedule(run)),
             "footer" => out.raw(concat!("rashomon ", env!("CARGO_PKG_VERSION"))),
@@ -102,13 +107,40 @@ fn findings(run: &Simulated<'_>) -> Markup {
     out
 }
 
+/// What clients saw that cannot be.
+fn seen(run: &Simulated<'_>) -> Markup {
+    let mut out = Markup::new();
+    let Some(report) = run.report else { return out };
+    let Some(example) = &report.counterexample else { return out };
+    out.raw("<section id=\"counterexample\"><h2>What clients saw</h2>");
+    let place = Place { anchors: "", operations: report.operations };
+    counterexample::body(&mut out, example, place, &[]);
+    out.raw("</section>");
+    out
+}
+
+fn navigation(run: &Simulated<'_>) -> Markup {
+    let has_example = run.report.is_some_and(|report| report.counterexample.is_some());
+    let mut out = Markup::new();
+    for (there, target, name) in [
+        (true, "findings", "Findings"),
+        (has_example, "counterexample", "Counterexample"),
+        (true, "sequence", "Sequence"),
+        (true, "schedule", "Schedule"),
+    ] {
+        if there {
+            out.raw("<li><a href=\"#").raw(target).raw("\">").raw(name).raw("</a></li>");
+        }
+    }
+    out
+}
+
 fn story(run: &Simulated<'_>) -> Markup {
     let mut out = Markup::new();
     out.raw("<section id=\"sequence\"><h2>How it came to that</h2><p class=\"under\">Time goes down; only the order is to scale. Letters that say nothing new are not drawn.</p>");
     let (oracle, what) = first(run);
     out.add(&sequence::draw(run.story, &format!("{oracle}: {what}")));
-    out.raw("<p class=\"legend\"><span><svg width=\"34\" height=\"12\" aria-hidden=\"true\"><g class=\"letter\"><line x1=\"0\" y1=\"6\" x2=\"32\" y2=\"6\" marker-end=\"url(#letter-head)\"/></g></svg>letter</span>");
-    out.raw("<span><svg width=\"34\" height=\"12\" aria-hidden=\"true\"><g class=\"letter lost\"><line x1=\"0\" y1=\"6\" x2=\"26\" y2=\"6\"/><line class=\"cross\" x1=\"22\" y1=\"2\" x2=\"30\" y2=\"10\"/><line class=\"cross\" x1=\"22\" y1=\"10\" x2=\"30\" y2=\"2\"/></g></svg>lost, held, or still under way at the end</span>");
+    out.raw("<p class=\"legend\">").add(&sequence::legend(run.story));
     out.raw("<span><i class=\"key ok-key\"></i>ok</span><span><i class=\"key fail-key\"></i>fail</span><span><i class=\"key info-key\"></i>unknown, or still open</span></p></section>");
     out
 }

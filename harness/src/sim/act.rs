@@ -103,6 +103,38 @@ impl Act {
         }
     }
 
+    /// Has another node take the place of one.
+    pub(super) fn rename(&mut self, one: usize, other: usize) {
+        let end =
+            |end: Endpoint| if end == Endpoint::Node(one) { Endpoint::Node(other) } else { end };
+        let renamed = |link: &Link| Link { from: end(link.from), to: end(link.to) };
+        match self {
+            Self::Links { links, .. } => *links = links.iter().map(renamed).collect(),
+            Self::Letters { link, .. } => *link = link.as_ref().map(renamed),
+            Self::Kill { node }
+            | Self::Crash { node, .. }
+            | Self::Pause { node }
+            | Self::Disk { node, .. }
+            | Self::FlipBit { node, .. }
+            | Self::Wipe { node }
+            | Self::Clock { node, .. } => {
+                if *node == one {
+                    *node = other;
+                }
+            }
+        }
+    }
+
+    /// Whether it is about a node, among others.
+    pub(super) fn names(&self, node: usize) -> bool {
+        let touches = |link: &Link| [link.from, link.to].contains(&Endpoint::Node(node));
+        match self {
+            Self::Links { links, .. } => links.iter().any(touches),
+            Self::Letters { link, .. } => link.as_ref().is_some_and(touches),
+            _ => self.node() == Some(node),
+        }
+    }
+
     /// Whether its node stands still or is down meanwhile, so that no other such fault may have it. A node whose disk fails
     /// ends by itself, and must not be started before the disk works again.
     pub(super) const fn stops(&self) -> bool {

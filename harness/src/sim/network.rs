@@ -60,6 +60,15 @@ pub(super) struct Sent<L> {
     pub(super) letter: L,
 }
 
+/// Why a letter does not get far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It is kept, and goes on later.
+    Held,
+    /// It never arrives.
+    Lost,
+}
+
 /// What became of a dialled line.
 #[derive(Debug)]
 pub(super) struct Failed<L> {
@@ -77,7 +86,7 @@ pub(super) struct Network<L> {
     lanes: Vec<Lane<L>>,
     filters: Vec<Filter<L>>,
     /// Letters that were held or lost at once, if anybody wants to know.
-    stopped: Option<Vec<(Link, L)>>,
+    stopped: Option<Vec<(Link, L, Stop)>>,
 }
 
 #[derive(Debug)]
@@ -185,48 +194,52 @@ impl<L: Letter> Network<L> {
     }
 
     /// Letters that were held or lost since the last time.
-    pub(super) fn take_stopped(&mut self) -> Vec<(Link, L)> {
+    pub(super) fn take_stopped(&mut self) -> Vec<(Link, L, Stop)> {
         self.stopped.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn transmit(&mut self, now: Moment, lane: usize, letter: L, sent: &mut Vec<Sent<L>>) {
         let copy = self.stopped.is_some().then(|| letter.clone());
-        let before = sent.len();
-        self.transmit_unseen(now, lane, letter, sent);
-        if let (Some(stopped), Some(copy)) = (&mut self.stopped, copy)
-            && sent.len() == before
-        {
-            stopped.push((self.lanes[lane].link, copy));
+        let passed = self.transmit_unseen(now, lane, letter, sent);
+        if let (Some(stopped), Some(copy), Err(stop)) = (&mut self.stopped, copy, passed) {
+            stopped.push((self.lanes[lane].link, copy, stop));
         }
     }
 
-    fn transmit_unseen(&mut self, now: Moment, lane: usize, letter: L, sent: &mut Vec<Sent<L>>) {
-        let Some(letter) = self.filter(lane, letter) else { return };
+    fn transmit_unseen(
+        &mut self,
+        now: Moment,
+        lane: usize,
+        letter: L,
+        sent: &mut Vec<Sent<L>>,
+    ) -> Result<(), Stop> {
+        let letter = self.filter(lane, letter)?;
         let peers = self.is_between_nodes(lane);
         let state = &mut self.lanes[lane];
         if state.rule.holds() {
             if peers && self.weather.datagrams && state.rule != LinkRule::Stall {
                 state.stats.bytes_dropped += letter.bytes();
-            } else {
-                state.stats.bytes_held += letter.bytes();
-                state.held.push_back(letter);
+                return Err(Stop::Lost);
             }
-            return;
+            state.stats.bytes_held += letter.bytes();
+            state.held.push_back(letter);
+            return Err(if state.rule == LinkRule::Stall { Stop::Held } else { Stop::Lost });
         }
+        let before = sent.len();
         state.travel(now, (lane, letter), &self.weather, peers, sent);
+        if sent.len() > before { Ok(()) } else { Err(Stop::Lost) }
     }
 
     /// What filters leave of a letter.
-    fn filter(&mut self, lane: usize, letter: L) -> Option<L> {
-        if self.filters.is_empty() {
-            return Some(letter);
-        }
+    fn filter(&mut self, lane: usize, mut letter: L) -> Result<L, Stop> {
         let link = self.lanes[lane].link;
-        let mut letter = Some(letter);
         for filter in &mut self.filters {
-            letter = filter.take(link, lane, letter?);
+            letter = filter.take(link, lane, letter).ok_or(match filter.act {
+                Act::Hold => Stop::Held,
+                Act::Drop => Stop::Lost,
+            })?;
         }
-        letter
+        Ok(letter)
     }
 
     /// Puts a filter up.

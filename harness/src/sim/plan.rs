@@ -79,7 +79,7 @@ pub enum Rest {
     Deaf,
     /// Nobody hears them.
     Mute,
-    /// Some of their links are cut.
+    /// Some of their links are cut, or those to the leader only.
     Partly,
 }
 

@@ -19,12 +19,14 @@ use std::time::Duration;
 
 use rashomon_checker::Value;
 use rashomon_checker::check::ModelKind;
+use rashomon_checker::counterexample::Counterexample;
 use rashomon_checker::history::{Event, EventKind, EventRef};
 use rashomon_checker::monitor::{Monitor, MonitorOptions};
 use rashomon_workloads::{Invocation, Shape, Workload};
 use tokio_util::sync::CancellationToken;
 
 use super::act::Strike;
+use super::explain::concerned;
 use super::heap::Moment;
 use super::plan::{MS, Omitted, SECOND, SimPlan};
 use super::reach::Simulated;
@@ -115,15 +117,19 @@ pub(super) fn replay(schedule: &Schedule, workload: &dyn Workload) -> Outcome {
     staged(schedule, workload).perform(&schedule.plan, workload)
 }
 
-/// The run of an outcome once more, up to its first finding, and what happened there last.
-pub fn tell(outcome: &Outcome) -> Option<Story> {
-    let until = outcome.findings.first()?.at;
+/// The run of an outcome once more, up to its first finding, and what happened there last. The counterexample, if that is what
+/// was found first, says who matters.
+pub fn tell(outcome: &Outcome, example: Option<&Counterexample>) -> Option<Story> {
+    let finding = outcome.findings.first()?;
+    let until = finding.at;
+    let concerned = concerned(finding, example, outcome.plan.clients);
     let workload = rashomon_workloads::by_name(&outcome.plan.workload)?;
     let mut stage = staged(&outcome.as_schedule(), workload);
     stage.world.write_down(until);
     stage.go_through(&outcome.plan);
     let history = stage.kept.take();
-    Some(Story::new(stage.world.take_notes(), &history, outcome.plan.clients, until))
+    let lines = stage.world.take_notes();
+    Some(Story::new(lines, &history, outcome.plan.clients, until, &concerned))
 }
 
 /// Everything in place for what is said in a schedule.
@@ -181,6 +187,15 @@ struct Stage {
     begun: Vec<(usize, Arc<Mutex<Vec<u64>>>)>,
     stop: CancellationToken,
     findings: Vec<Finding>,
+}
+
+/// Who leads at a moment.
+#[derive(Debug, Clone, Copy)]
+struct Reign {
+    at: Moment,
+    /// The highest term of any node.
+    term: u64,
+    leader: Option<usize>,
 }
 
 impl Stage {
@@ -344,31 +359,50 @@ impl Stage {
     fn calm(&mut self) {
         self.stay_calm("although nothing was wrong");
         // Once more with a minority apart, now that no write tells its logs from the others'.
+        let before = self.reign();
         let apart = self.world.set_apart();
         if apart.is_empty() {
             return;
         }
+        // A change that has no reason may come once only: the next leader's first entry is what the last one lacks.
+        let steady = self.world.leader_has_majority().then_some(before);
         self.world.run_until(self.world.now + self.bound(CALM, 0), |_| false);
+        let before = steady.unwrap_or_else(|| self.reign());
         let rest = self.world.plan.rest.name();
-        self.stay_calm(&format!("while only {} stayed {rest}, without load", names(&apart)));
+        self.stay_with(
+            before,
+            &format!("while only {} stayed {rest}, without load", names(&apart)),
+        );
         self.world.bring_back();
         self.converge(0);
     }
 
+    /// Who leads now.
+    fn reign(&self) -> Reign {
+        let World { now, .. } = self.world;
+        Reign { at: now, term: self.world.highest_term(), leader: self.world.leader() }
+    }
+
     fn stay_calm(&mut self, when: &str) {
+        self.stay_with(self.reign(), when);
+    }
+
+    /// The leader stays that there was before.
+    fn stay_with(&mut self, before: Reign, when: &str) {
         let span = self.bound(CALM, 0);
-        let before = (self.world.highest_term(), self.world.leader());
         self.world.run_until(self.world.now + span, |_| false);
-        let after = (self.world.highest_term(), self.world.leader());
-        if after == before {
+        let after = self.reign();
+        if (after.term, after.leader) == (before.term, before.leader) {
             return;
         }
-        let name = |node: Option<usize>| node.map_or("nobody".to_owned(), |node| names(&[node]));
-        let [(term, leader), (later, other)] =
-            [before, after].map(|(term, node)| (term, name(node)));
+        let name = |reign: &Reign| reign.leader.map_or("nobody".to_owned(), |node| names(&[node]));
         let what = format!(
-            "{leader} led term {term}, and {} later {other} leads term {later}, {when}",
-            spell(span)
+            "{} led term {}, and {} later {} leads term {}, {when}",
+            name(&before),
+            before.term,
+            spell(after.at - before.at),
+            name(&after),
+            after.term
         );
         self.found(Oracle::Liveness, what);
     }
@@ -400,10 +434,9 @@ impl Stage {
             let what = format!("n{}: {}", collapse.node + 1, collapse.what);
             self.findings.push(Finding { oracle: Oracle::Crash, at: collapse.at, what });
         }
-        if self.world.ran_away {
+        if let Some(much) = &self.world.ran_away {
             let what = format!(
-                "{} events in {} of virtual time: something goes round and round",
-                self.world.happened,
+                "{much} after {} of virtual time: something goes round and round",
                 spell(self.world.now)
             );
             self.findings.push(Finding { oracle: Oracle::Liveness, at: self.world.now, what });
@@ -518,3 +551,6 @@ fn spell(span: Moment) -> String {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

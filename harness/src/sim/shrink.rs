@@ -1,9 +1,10 @@
 //! Makes a failing run small: the fewest faults, clients and operations, in the least time, that still go wrong in the same way.
 //!
 //! ```text
-//! outcome --> end at the finding --> kinds of faults --> faults --> spans --> clients --> operations --> settings --> nodes --+
-//!                   ^                                                                                                         |
-//!                   +-------------------------- again, until nothing can be spared any more ---------------------------------+
+//! outcome --> end at the finding --> kinds of faults --> faults --> spans --> clients --> operations --+
+//!                   ^                                                                                  |
+//!                   |                                     nodes <-- settings <-- links of partitions <-+
+//!                   +---- again, until nothing can be spared any more ------+
 //! ```
 //!
 //! Each step proposes a smaller schedule; it is taken if its run, from the start, fails *in the same way*: the first finding
@@ -13,13 +14,14 @@
 //! **Owns** what is tried, and in which order. **Refuses to own** the time: the caller says when to stop. Apart from that the
 //! result depends on the outcome alone.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rashomon_checker::history::EventKind;
 use rashomon_workloads::Workload;
 use serde::Serialize;
 
-use super::act::Strike;
+use super::act::{Act, Strike};
 use super::heap::Moment;
 use super::plan::{MS, Omitted, SimPlan, Temper};
 use super::run::{Outcome, replay};
@@ -123,6 +125,7 @@ impl Shrinker<'_> {
             self.shorten_strikes();
             self.drop_clients();
             self.drop_operations();
+            self.thin_links();
             self.calm();
             self.drop_nodes();
             self.cut_end();
@@ -255,14 +258,36 @@ impl Shrinker<'_> {
         }
     }
 
-    /// Takes nodes away, the last first, as long as no strike is about it alone.
+    /// Leaves links out of strikes that are about several.
+    fn thin_links(&mut self) {
+        for strike in self.best.strikes.clone() {
+            let Act::Links { links, rule } = strike.act else { continue };
+            let is_it = |other: &Strike| {
+                other.at == strike.at
+                    && matches!(&other.act, Act::Links { rule: its, .. } if *its == rule)
+            };
+            ddmin(links.into_iter().collect(), |part| {
+                let mut strikes = self.best.strikes.clone();
+                let Some(thinner) = strikes.iter_mut().find(|other| is_it(other)) else {
+                    return false;
+                };
+                thinner.act = Act::Links { links: part.iter().copied().collect(), rule };
+                !part.is_empty() && self.attempt_strikes(&strikes)
+            });
+        }
+    }
+
+    /// Takes nodes away, one by one or two at once, as a majority of four is no less than one of five: first those that strikes
+    /// are about least, and of these the last.
     fn drop_nodes(&mut self) {
-        while let Some(last) = self.best.plan.nodes.checked_sub(1).filter(|last| *last > 0) {
-            let mut schedule = self.best.as_schedule();
-            schedule.plan.nodes = last;
-            schedule.strikes.retain_mut(|strike| strike.act.forget_links_of(last));
-            let is_named = |strike: &Strike| strike.act.node() == Some(last);
-            if schedule.strikes.iter().any(is_named) || !self.attempt(&schedule) {
+        while self.best.plan.nodes > 1 {
+            let strikes = &self.best.strikes;
+            let named = |node: &usize| strikes.iter().filter(|one| one.act.names(*node)).count();
+            let mut nodes: Vec<usize> = (0..self.best.plan.nodes).rev().collect();
+            nodes.sort_by_key(named);
+            let pair = nodes.chunks_exact(2).take(usize::from(nodes.len() > 2));
+            let mut goners = nodes.chunks_exact(1).chain(pair);
+            if !goners.any(|gone| self.attempt(&without(self.best.as_schedule(), gone))) {
                 return;
             }
         }
@@ -288,6 +313,21 @@ impl Shrinker<'_> {
             }
         }
     }
+}
+
+/// The same without some nodes, and without what was done to them alone. Each leaves its place to the last, so that all
+/// others keep theirs.
+fn without(mut schedule: Schedule, gone: &[usize]) -> Schedule {
+    let highest_first: BTreeSet<Reverse<usize>> = gone.iter().copied().map(Reverse).collect();
+    for Reverse(node) in highest_first {
+        let last = schedule.plan.nodes.saturating_sub(1);
+        schedule.plan.nodes = last;
+        schedule.strikes.retain_mut(|strike| {
+            strike.act.node() != Some(node) && strike.act.forget_links_of(node)
+        });
+        schedule.strikes.iter_mut().for_each(|strike| strike.act.rename(last, node));
+    }
+    schedule
 }
 
 /// Leaves out everything but these operations, of so many clients.

@@ -77,6 +77,26 @@ fn each_oracle_finds_what_is_for_it() {
     found("fsync-new-segment-only", 60, &|oracle| *oracle == Oracle::Crash);
 }
 
+/// A follower that cannot talk with the leader, and others that can: without load its log is as good as theirs. What they
+/// answer it decides whether it disturbs anybody. It can do so only once, as its first entry is what the last leader lacks.
+#[test]
+fn a_leader_that_a_majority_hears_is_not_replaced() {
+    let found = |seed, bugs: &[String]| {
+        let mut plan = SimPlan::calm(seed, 3);
+        (plan.storm, plan.rate, plan.rest) = (500_000_000, 20.0, Rest::Partly);
+        plan.bugs = bugs.to_vec();
+        outcome(&plan).findings
+    };
+    let mut replaced = 0;
+    for seed in 0..12 {
+        assert_eq!(found(seed, &[]), [], "seed {seed}");
+        let disturbed = found(seed, &["prevote-no-lease".to_owned()]);
+        replaced +=
+            u32::from(disturbed.iter().any(|finding| finding.what.ends_with("without load")));
+    }
+    assert!(replaced >= 4, "{replaced}");
+}
+
 #[test]
 fn without_invariants_clients_are_the_only_witnesses() {
     let without: Vec<String> = invariant_names().map(str::to_owned).collect();

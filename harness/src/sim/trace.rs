@@ -3,9 +3,11 @@
 //! Two runs with the same number went the same way. The story is written only for whoever wants to read it, and writing it
 //! changes nothing.
 
+pub use focus::Unseen;
 pub(super) use scribe::{Look, Scribe, State};
-pub use story::{Kind, Lane, Line, Story, What};
+pub use story::{Fate, Kind, Lane, Line, Story, What};
 
+mod focus;
 mod scribe;
 mod story;
 

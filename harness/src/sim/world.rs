@@ -49,9 +49,25 @@ use strikes::Force;
 #[cfg(test)]
 pub(super) use strikes::Health;
 
-/// What may happen in a run, and how much more with each second of virtual time: ten times what busy clusters need.
-const EVENTS_MAX: u64 = 500_000;
-const EVENTS_PER_SECOND_MAX: u64 = 100_000;
+/// How much may happen in a run: in any, and with each second of virtual time so much more. Beyond that something goes round
+/// and round. Events alone are no measure of work: with `append-at-end` a log doubles with each batch that is sent twice, and
+/// takes all memory within a few thousand events.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    /// Events.
+    pub(super) events: (u64, u64),
+    /// Entries of a log.
+    pub(super) entries: (u64, u64),
+}
+
+impl Allowance {
+    /// Ten times what busy clusters need.
+    pub(super) const AMPLE: Self = Self { events: (500_000, 100_000), entries: (20_000, 10_000) };
+
+    const fn covers((any, per_second): (u64, u64), number: u64, now: Moment) -> bool {
+        number <= any + now / SECOND * per_second
+    }
+}
 
 /// What comes to pass at a moment.
 #[derive(Debug)]
@@ -179,8 +195,10 @@ pub(super) struct World {
     /// Who writes everything down, if anybody does.
     scribe: Option<Box<Scribe>>,
     pub(super) happened: u64,
-    /// Whether the run was ended because far too much happened.
-    pub(super) ran_away: bool,
+    /// More than this happens only where something goes round and round.
+    pub(super) allowance: Allowance,
+    /// Why the run was ended, if that was the reason.
+    pub(super) ran_away: Option<String>,
     collapses: Vec<Collapse>,
     /// Room that is used again and again.
     sent: Vec<Sent<Parcel>>,
@@ -211,7 +229,8 @@ impl World {
             hash: Hash::default(),
             scribe: None,
             happened: 0,
-            ran_away: false,
+            allowance: Allowance::AMPLE,
+            ran_away: None,
             collapses: Vec::new(),
             sent: Vec::new(),
             errands: Vec::new(),
@@ -232,21 +251,30 @@ impl World {
             }
             let Some((at, happening)) = self.heap.pop() else { break };
             self.advance(at);
+            let node = happening.node();
             self.happen(happening);
             self.run_errands();
             self.note_changes();
-            if self.is_running_away() {
-                self.ran_away = true;
+            self.ran_away = self.too_much(node);
+            if self.ran_away.is_some() {
                 self.end = self.now;
                 break;
             }
         }
+        let until = until.min(self.end);
         self.advance(until.min(self.heap.peek().unwrap_or(until)));
     }
 
-    /// Whether more happens than any cluster has to do: something goes round and round.
-    const fn is_running_away(&self) -> bool {
-        self.happened > EVENTS_MAX + self.now / SECOND * EVENTS_PER_SECOND_MAX
+    /// Of what there is more than any cluster needs, after something happened to this node.
+    fn too_much(&self, node: Option<usize>) -> Option<String> {
+        let Allowance { events, entries } = self.allowance;
+        if !Allowance::covers(events, self.happened, self.now) {
+            return Some(format!("{} events", self.happened));
+        }
+        let node = node?;
+        let last = self.last_entry(node);
+        let much = !Allowance::covers(entries, last, self.now);
+        much.then(|| format!("{last} entries in the log of n{}", node + 1))
     }
 
     /// Whether the end has come.

@@ -10,10 +10,13 @@ use serde::Serialize;
 
 use super::Args;
 use crate::report::simulated::{self, Simulated};
-use crate::sim::{Finding, Outcome, Shrunk, Size, shrink, tell};
+use crate::sim::{Finding, Outcome, Shrunk, Size, explain, shrink, tell};
 
 /// Time for making a run smaller.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Time for the checker to say what is wrong with a history.
+pub(super) const EXPLAIN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was kept.
 #[derive(Debug, Serialize)]
@@ -38,17 +41,20 @@ pub(super) fn keep(outcome: &Outcome, args: &Args) -> Result<Kept, (PathBuf, io:
     let default = || Path::new("runs").join(format!("sim-{}", outcome.plan.seed));
     let folder = args.out.clone().unwrap_or_else(default);
     let (after, tries) = shrunk.as_ref().map_or((None, 0), |it| (Some(it.after), it.tries));
-    let small = shrunk.as_ref().map_or(outcome, |Shrunk { outcome, .. }| outcome);
+    let small = shrunk.map_or_else(|| outcome.clone(), |Shrunk { outcome, .. }| outcome);
     write(&folder, small, before)?;
     Ok(Kept { folder, before, after, tries, took })
 }
 
-fn write(folder: &Path, outcome: &Outcome, before: Size) -> Result<(), (PathBuf, io::Error)> {
+fn write(folder: &Path, mut outcome: Outcome, before: Size) -> Result<(), (PathBuf, io::Error)> {
     let trouble = |path: PathBuf| move |error| (path, error);
     fs::create_dir_all(folder).map_err(trouble(folder.to_owned()))?;
-    let story = tell(outcome).unwrap_or_default();
-    let command = again(folder);
-    let page = Simulated { outcome, before, story: &story, command: &command };
+    let begin = Instant::now();
+    let report = explain(&mut outcome, &|| begin.elapsed() >= EXPLAIN_PATIENCE);
+    let example = report.as_ref().and_then(|report| report.counterexample.as_ref());
+    let story = tell(&outcome, example).unwrap_or_default();
+    let (outcome, report, story, command) = (&outcome, report.as_ref(), &story, &again(folder));
+    let page = Simulated { outcome, before, report, story, command };
     let mut trace = story.to_string();
     if let Some(Finding { oracle, at, what }) = outcome.findings.first() {
         let _ = writeln!(trace, "{:>11.6} {oracle}: {what}", *at as f64 / 1e9);

@@ -1,4 +1,7 @@
 use super::*;
+use crate::nemesis::FaultSpec;
+use crate::proxy::{Link, LinkRule};
+use crate::sim::campaign::outcome_of;
 use crate::sim::plan::SECOND;
 use crate::sim::run::run;
 use crate::sim::swarm::{Wishes, draw};
@@ -89,6 +92,64 @@ fn a_failing_run_gets_small_and_still_fails_in_the_same_way() {
         assert_eq!(again.findings[0].oracle, outcome.findings[0].oracle);
         assert_eq!(again.hash, shrunk.outcome.hash);
     }
+}
+
+#[test]
+fn of_a_partition_only_the_links_are_left_that_matter() {
+    let wishes = Wishes {
+        nodes: Some(5),
+        workload: Some("register".to_owned()),
+        faults: Some(vec![FaultSpec("partition-leader-alone".to_owned())]),
+        bugs: vec!["local-leader-read".to_owned()],
+        storm: Some(2 * SECOND),
+        ..Wishes::default()
+    };
+    let links = |outcome: &Outcome| {
+        let of = |strike: &Strike| match &strike.act {
+            Act::Links { links, .. } => links.len(),
+            _ => 0,
+        };
+        outcome.strikes.iter().map(of).max().unwrap_or(0)
+    };
+    let mut runs = (0..100).map(|seed| outcome_of(seed, &wishes));
+    let outcome = runs.find(|outcome| !outcome.findings.is_empty()).unwrap();
+    assert_eq!(links(&outcome), 8);
+    let workload = rashomon_workloads::by_name("register").unwrap();
+    let (signature, best) =
+        (outcome.findings[0].oracle.clone(), replay(&plain(&outcome), workload));
+    let mut shrinker =
+        Shrinker { workload, signature, best, tries: 0, tries_max: 100, stop: &|| false };
+    shrinker.cut_end();
+    shrinker.drop_strikes();
+    shrinker.thin_links();
+    let left = shrinker.best.schedule();
+    assert!((1..=6).contains(&links(&shrinker.best)), "{left}");
+}
+
+#[test]
+fn nodes_leave_their_places_to_the_last() {
+    let links = |pairs: &[(usize, usize)]| pairs.iter().map(|(a, b)| Link::peers(*a, *b)).collect();
+    let cut = |pairs| Act::Links { links: links(pairs), rule: LinkRule::Cut };
+    let strike = |act| Strike { at: 1, until: 2, act, fault: None };
+    let acts = [
+        cut(&[(0, 1), (1, 4), (4, 0), (3, 2)]),
+        cut(&[(1, 3)]),
+        Act::Kill { node: 1 },
+        Act::Pause { node: 4 },
+        Act::Kill { node: 2 },
+    ];
+    let strikes = acts.map(strike).to_vec();
+    let schedule = Schedule { plan: SimPlan::calm(1, 5), strikes, end: None };
+    let of = |gone: &[usize]| {
+        let Schedule { plan, strikes, .. } = without(schedule.clone(), gone);
+        (plan.nodes, strikes.into_iter().map(|strike| strike.act).collect::<Vec<_>>())
+    };
+    let pause = Act::Pause { node: 1 };
+    let cut_to_last = cut(&[(1, 0), (3, 2)]);
+    assert_eq!(of(&[1]), (4, vec![cut_to_last, pause, Act::Kill { node: 2 }]));
+    let cuts = [cut(&[(0, 1)]), Act::Kill { node: 1 }, Act::Kill { node: 2 }];
+    assert_eq!(of(&[3, 4]), (3, cuts.to_vec()));
+    assert_eq!(of(&[0, 1, 2, 3]), (1, vec![Act::Pause { node: 0 }]));
 }
 
 #[test]

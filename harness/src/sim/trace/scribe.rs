@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rashomon_node::raft::{Message, Payload, Role};
 
-use super::story::{Kind, Lane, Line, What};
+use super::story::{Fate, Kind, Lane, Line, What};
 use crate::proxy::{Endpoint, Link};
 use crate::sim::heap::Moment;
 
@@ -65,21 +65,22 @@ impl Scribe {
         at: Moment,
         link: Link,
         message: &Message,
+        fate: Fate,
     ) -> Option<usize> {
         let (Endpoint::Node(from), Endpoint::Node(to)) = (link.from, link.to) else { return None };
         let is_routine = self.is_routine(link, message);
         let text = spell(message);
-        let what = What::Letter { to, arrived: None, text, is_routine };
+        let what = What::Letter { to, fate, text, is_routine };
         self.write(Line { at, lane: Some(Lane::Node(from)), what })
     }
 
-    /// The letter with this number is there.
-    pub(in crate::sim) fn arrived(&mut self, at: Moment, number: usize) {
+    /// What became of the letter with this number.
+    pub(in crate::sim) fn came(&mut self, number: usize, to: Fate) {
         let place = number.checked_sub(self.gone);
-        if let Some(Line { what: What::Letter { arrived, .. }, .. }) =
+        if let Some(Line { what: What::Letter { fate, .. }, .. }) =
             place.and_then(|place| self.lines.get_mut(place))
         {
-            *arrived = Some(at);
+            *fate = to;
         }
     }
 

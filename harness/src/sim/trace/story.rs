@@ -5,6 +5,7 @@ use std::fmt;
 
 use rashomon_checker::history::{Event, EventKind};
 
+use super::focus::{self, Unseen};
 use crate::sim::heap::Moment;
 
 /// The last lines, which a story has in any case.
@@ -41,8 +42,8 @@ pub enum What {
     Letter {
         /// The node that it was for.
         to: usize,
-        /// When it arrived, if it did.
-        arrived: Option<Moment>,
+        /// What became of it.
+        fate: Fate,
         /// What it said.
         text: String,
         /// Whether that was nothing new.
@@ -70,6 +71,21 @@ pub enum What {
     Routine(usize),
     /// So many lines that are left out.
     LeftOut(usize),
+    /// What those did who are not shown, meanwhile.
+    Unseen(Unseen),
+}
+
+/// What became of a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It arrived, and was taken in.
+    Arrived(Moment),
+    /// It was still under way at the end.
+    UnderWay,
+    /// It was held back; it may have been let go later, and left again.
+    Held,
+    /// It never arrived, or was not taken in.
+    Lost,
 }
 
 /// Kinds of events in nodes.
@@ -94,19 +110,23 @@ pub struct Story {
 
 impl Story {
     /// The end of what happened until a moment: letters and turns in `lines`, operations from the history, of as many
-    /// clients as there are.
+    /// clients as there are. If there are too many nodes and clients to be told of, then those whom it is about, the first
+    /// first, and those who had to do with them.
     pub(in crate::sim) fn new(
         lines: Vec<Line>,
         history: &[Event],
         clients: usize,
         until: Moment,
+        concerned: &[Lane],
     ) -> Self {
         let mut all = lines;
         all.extend(operations(history, clients));
         all.retain(|line| line.at <= until);
         for line in &mut all {
-            if let What::Letter { arrived, .. } = &mut line.what {
-                *arrived = arrived.filter(|at| *at <= until);
+            if let What::Letter { fate, .. } = &mut line.what
+                && matches!(fate, Fate::Arrived(at) if *at > until)
+            {
+                *fate = Fate::UnderWay;
             }
             if let What::Operation { answer, .. } = &mut line.what
                 && answer.as_ref().is_some_and(|(at, ..)| *at > until)
@@ -115,7 +135,14 @@ impl Story {
             }
         }
         all.sort_by_key(|line| line.at);
-        Self { lines: leave_out(fold(all)) }
+        let (seen, others) = focus::split(all, concerned);
+        let mut lines = leave_out(fold(seen));
+        let from = lines.get(lines.len().saturating_sub(LAST)).map_or(until, |line| line.at);
+        if let Some(unseen) = others.since(from) {
+            let at = lines.first().map_or(until, |line| line.at);
+            lines.insert(0, Line { at, lane: None, what: What::Unseen(unseen) });
+        }
+        Self { lines }
     }
 
     /// Everybody who appears, nodes first.
@@ -152,11 +179,22 @@ fn leave_out(lines: Vec<Line>) -> Vec<Line> {
     kept
 }
 
-/// Letters that changed nothing become a number.
+/// Letters that changed nothing become a number. That one is lost is news, and that the next on the same link is lost as well
+/// is not.
 fn fold(lines: Vec<Line>) -> Vec<Line> {
     let mut folded: Vec<Line> = Vec::new();
+    let mut losing: BTreeSet<(Option<Lane>, usize)> = BTreeSet::new();
     for line in lines {
-        let routine = matches!(&line.what, What::Letter { is_routine: true, arrived: Some(_), .. });
+        let routine = match line.what {
+            What::Letter { to, fate: Fate::Lost, is_routine, .. } => {
+                !losing.insert((line.lane, to)) && is_routine
+            }
+            What::Letter { to, fate: Fate::Arrived(_), is_routine, .. } => {
+                losing.remove(&(line.lane, to));
+                is_routine
+            }
+            _ => false,
+        };
         match folded.last_mut() {
             Some(Line { what: What::Routine(count), .. }) if routine => *count += 1,
             _ if routine => {
@@ -247,12 +285,14 @@ impl fmt::Display for Line {
         write!(out, "{:>11} ", seconds(self.at))?;
         let lane = self.lane.map_or(String::new(), |lane| lane.to_string());
         match &self.what {
-            What::Letter { to, arrived, text, .. } => {
+            What::Letter { to, fate, text, .. } => {
                 let to = Lane::Node(*to);
                 write!(out, "{lane:>4} -> {to:<4} {text}; ")?;
-                match arrived {
-                    Some(at) => write!(out, "there at {}", seconds(*at)),
-                    None => out.write_str("not arrived"),
+                match fate {
+                    Fate::Arrived(at) => write!(out, "there at {}", seconds(*at)),
+                    Fate::UnderWay => out.write_str("under way"),
+                    Fate::Held => out.write_str("held"),
+                    Fate::Lost => out.write_str("lost"),
                 }
             }
             What::Turn { text, .. } => write!(out, "{lane:>4}         {text}"),
@@ -265,6 +305,7 @@ impl fmt::Display for Line {
                 }
             }
             What::Strike(text) => write!(out, "   *         {text}"),
+            What::Unseen(unseen) => write!(out, "   .         {unseen}"),
             What::LeftOut(count) => write!(out, "   .         {count} lines left out"),
             What::Routine(count) => {
                 write!(out, "   .         {count} heartbeats and answers to them")
@@ -287,20 +328,21 @@ mod tests {
     }
 
     fn letter(at: Moment, is_routine: bool, arrived: bool) -> Line {
-        let arrived = arrived.then_some(at + 1);
-        line(at, What::Letter { to: 1, arrived, text: "heartbeat".to_owned(), is_routine })
+        let fate = if arrived { Fate::Arrived(at + 1) } else { Fate::Lost };
+        line(at, What::Letter { to: 1, fate, text: "heartbeat".to_owned(), is_routine })
     }
 
     #[test]
-    fn letters_that_change_nothing_become_a_number_unless_they_are_lost() {
+    fn letters_that_change_nothing_become_a_number_unless_they_are_the_first_to_be_lost() {
         let routine = (0..10).map(|at| letter(at, true, true));
         let few = (12..14).map(|at| letter(at, true, true));
         let lines: Vec<Line> = routine
             .chain([letter(11, false, true)])
             .chain(few)
-            .chain([letter(15, true, false)])
+            .chain((15..30).map(|at| letter(at, true, false)))
+            .chain([letter(31, true, true), letter(32, true, false)])
             .collect();
-        let story = Story::new(lines, &[], 1, 100);
+        let story = Story::new(lines, &[], 1, 100, &[]);
         let whats: Vec<&What> = story.lines.iter().map(|line| &line.what).collect();
         assert!(
             matches!(
@@ -308,7 +350,9 @@ mod tests {
                 [
                     What::Routine(10),
                     What::Letter { is_routine: false, .. },
-                    What::Letter { arrived: None, .. }
+                    What::Letter { fate: Fate::Lost, .. },
+                    What::Routine(15),
+                    What::Letter { fate: Fate::Lost, .. }
                 ]
             ),
             "{whats:?}"
@@ -320,11 +364,14 @@ mod tests {
         let mut lines: Vec<Line> = (0..500).map(|at| letter(at, false, true)).collect();
         let text = "links n1>n2 cut".to_owned();
         lines[7] = Line { at: 7, lane: None, what: What::Strike(text) };
-        let story = Story::new(lines, &[], 1, 450);
+        let story = Story::new(lines, &[], 1, 450, &[]);
         let whats: Vec<&What> = story.lines.iter().map(|line| &line.what).collect();
         assert!(matches!(whats[..2], [What::LeftOut(7), What::Strike(_)]), "{whats:?}");
         assert_eq!(whats.len(), 3 + LAST);
-        assert!(matches!(whats.last(), Some(What::Letter { arrived: None, .. })), "not by then");
+        assert!(
+            matches!(whats.last(), Some(What::Letter { fate: Fate::UnderWay, .. })),
+            "not by then"
+        );
         assert_eq!(story.lanes(), [Lane::Node(0), Lane::Node(1)]);
         assert!(story.to_string().contains("   *         links n1>n2 cut\n"), "{story}");
     }

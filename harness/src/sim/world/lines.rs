@@ -12,19 +12,22 @@ const FIRST_DIAL: u64 = 1_000_000;
 
 impl World {
     pub(super) fn arrive(&mut self, sent: Sent<Parcel>) {
-        if !self.network.arrives(&sent) {
-            return;
-        }
         let written = sent.note;
+        if !self.network.arrives(&sent) {
+            return self.note_arrival(written, false);
+        }
         let Some(node) = sent.to_node else { return self.arrive_at_client(sent.letter) };
         match sent.letter {
             Parcel::Peer { from, incarnation, message } => {
                 let sender = from.0 as usize - 1;
                 let current = self.network.has_datagrams()
                     || self.lines[sender * self.plan.nodes + node] == self.nodes[node].life;
-                let Body::Up(process) = &mut self.nodes[node].body else { return };
-                if current && process.admits(from, incarnation) {
-                    self.note_arrival(written);
+                let taken = match &mut self.nodes[node].body {
+                    Body::Up(process) => current && process.admits(from, incarnation),
+                    _ => false,
+                };
+                self.note_arrival(written, taken);
+                if taken {
                     self.deliver(node, Mail::Deliver { from, messages: vec![message] });
                 }
             }

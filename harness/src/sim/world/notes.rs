@@ -3,10 +3,10 @@
 use super::{Body, World};
 use crate::sim::act::Act;
 use crate::sim::heap::Moment;
-use crate::sim::network::Sent;
+use crate::sim::network::{Sent, Stop};
 use crate::sim::parcel::Parcel;
 use crate::sim::schedule::spell_act;
-use crate::sim::trace::{Line, Look, Scribe, State};
+use crate::sim::trace::{Fate, Line, Look, Scribe, State};
 
 impl World {
     /// Has everything written down until a moment. Nothing goes another way because of that.
@@ -23,22 +23,28 @@ impl World {
     /// Letters leave, or do not get far.
     pub(super) fn note_letters(&mut self, sent: &mut [Sent<Parcel>]) {
         let Some(scribe) = &mut self.scribe else { return };
-        for (link, parcel) in self.network.take_stopped() {
+        for (link, parcel, stop) in self.network.take_stopped() {
             if let Parcel::Peer { message, .. } = &parcel {
-                scribe.sent(self.now, link, message);
+                let fate = match stop {
+                    Stop::Held => Fate::Held,
+                    Stop::Lost => Fate::Lost,
+                };
+                scribe.sent(self.now, link, message, fate);
             }
         }
         for letter in sent {
             if let Parcel::Peer { message, .. } = &letter.letter {
-                letter.note = scribe.sent(self.now, self.network.link(letter.lane), message);
+                letter.note =
+                    scribe.sent(self.now, self.network.link(letter.lane), message, Fate::UnderWay);
             }
         }
     }
 
-    /// A letter is taken in.
-    pub(super) fn note_arrival(&mut self, note: Option<usize>) {
+    /// A letter is there; whether it is taken in.
+    pub(super) fn note_arrival(&mut self, note: Option<usize>, taken: bool) {
         if let (Some(scribe), Some(note)) = (&mut self.scribe, note) {
-            scribe.arrived(self.now, note);
+            let fate = if taken { Fate::Arrived(self.now) } else { Fate::Lost };
+            scribe.came(note, fate);
         }
     }
 

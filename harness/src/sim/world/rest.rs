@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use rashomon_node::storage::memory::Crash;
 
-use super::World;
 use super::nodes::Death;
+use super::{Body, World};
 use crate::nemesis::aim::minority;
 use crate::proxy::{Link, LinkRule};
 use crate::sim::dice::{Dice, Purpose};
@@ -43,11 +43,29 @@ impl World {
                 self.die(*node, Death::Machine(Crash::LoseUnsynced));
             }
         } else {
-            let links = links_apart(rest, nodes, &apart, &mut dice);
+            let links = match self.leader() {
+                Some(leader) if rest == Rest::Partly && dice.chance(500_000) => {
+                    bridged(leader, nodes, &apart)
+                }
+                _ => links_apart(rest, nodes, &apart, &mut dice),
+            };
             self.lay(&links, LinkRule::Cut);
             self.apart_links = links;
         }
         apart
+    }
+
+    /// Whether the leader and all who hear it and are heard by it are a majority: then nobody has reason to replace it.
+    pub(in crate::sim) fn leader_has_majority(&self) -> bool {
+        let Some(leader) = self.leader() else { return false };
+        let passes = |link| self.network.rule(link) == LinkRule::Pass;
+        let talks = |node: &usize| {
+            let node = *node;
+            let is_up = matches!(self.nodes[node].body, Body::Up(_));
+            let both_ways = passes(Link::peers(leader, node)) && passes(Link::peers(node, leader));
+            node == leader || (is_up && both_ways)
+        };
+        (0..self.plan.nodes).filter(talks).count() > self.plan.nodes / 2
     }
 
     /// Brings the minority back.
@@ -58,6 +76,14 @@ impl World {
             self.boot(node);
         }
     }
+}
+
+/// The links between the leader and each of a minority; if the leader is part of it, then with the next node instead. All
+/// others are bridges: they hear both.
+fn bridged(leader: usize, nodes: usize, apart: &[usize]) -> BTreeSet<Link> {
+    let other = |node: &usize| if *node == leader { (leader + 1) % nodes } else { *node };
+    let both_ways = |node| [Link::peers(leader, node), Link::peers(node, leader)];
+    apart.iter().map(other).flat_map(both_ways).collect()
 }
 
 fn links_apart(rest: Rest, nodes: usize, apart: &[usize], dice: &mut Dice) -> BTreeSet<Link> {

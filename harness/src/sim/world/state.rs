@@ -64,6 +64,14 @@ impl World {
         }
     }
 
+    /// The index of a node's last entry.
+    pub(super) fn last_entry(&self, node: usize) -> u64 {
+        match &self.nodes[node].body {
+            Body::Up(process) => process.replica().status().last_index.0,
+            _ => 0,
+        }
+    }
+
     /// How each node stands, in words.
     pub(in crate::sim) fn how_it_stands(&self) -> String {
         let one = |(place, node): (usize, &super::Node)| match &node.body {
