@@ -32,6 +32,10 @@ pub fn render(run: &Simulated<'_>) -> String {
     let face = header::face(Validity::Invalid);
     page::fill(FRAME, |out, name| {
         match name {
+            "verb" => out.raw("sim"),
+            "point" => out.raw("finding"),
+            "data" => out,
+            "navigation" => out.raw("<li><a href=\"#findings\">Findings</a></li><li><a href=\"#sequence\">Sequence</a></li><li><a href=\"#schedule\">Schedule</a></li>"),
             "title" => out.text(&format!("Seed {}: {}", run.outcome.plan.seed, first(run).0)),
             "icon" => out.text(face.icon),
             "subtitle" => out.text(&format!("simulated, seed {}", run.outcome.plan.seed)),
