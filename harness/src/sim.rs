@@ -46,7 +46,7 @@ pub use network::Weather;
 pub use plan::{DiskPlan, NodePlan, Rest, SimPlan, Temper};
 pub use run::{Finding, Oracle, Outcome, replay_text, run, tell};
 pub use schedule::ScheduleError;
-pub use shrink::{Shrunk, Size, TRIES_MAX, shrink};
+pub use shrink::{Needs, Shrunk, Size, TRIES_MAX, shrink};
 pub use swarm::{Wishes, draw};
 pub use trace::{Kind, Lane, Line, Story, What};
 
