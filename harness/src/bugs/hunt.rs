@@ -3,12 +3,13 @@
 //! The first half of the time the hunt is *blind*: the seeds are those of any campaign, which know nothing of the bug. If that
 //! finds nothing, it is *directed*: to the number of nodes, the workload and the faults that the table of bugs names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+use super::example::Small;
 use super::statistics::Median;
 use super::{About, Bug};
 use crate::nemesis::FaultSpec;
@@ -46,6 +47,9 @@ pub struct Hunt {
     pub first: BTreeMap<String, u64>,
     /// Who found something at all, and how often.
     pub seen_by: BTreeMap<String, u64>,
+    /// The same with all invariants taken together, as `invariant`.
+    #[serde(default)]
+    pub seen_by_kind: BTreeMap<String, u64>,
     /// The first catch.
     pub example: Option<Example>,
 }
@@ -59,6 +63,12 @@ pub struct Example {
     pub finding: Finding,
     /// The command that shows it again.
     pub command: String,
+    /// The folder of the run, if it has one, as seen from the folder of the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// What it was made small to, if it was simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub small: Option<Small>,
 }
 
 impl Hunt {
@@ -77,6 +87,7 @@ impl Hunt {
             alarms: 0,
             first: BTreeMap::new(),
             seen_by: BTreeMap::new(),
+            seen_by_kind: BTreeMap::new(),
             example: None,
         }
     }
@@ -145,19 +156,27 @@ impl Hunt {
         }
         self.catches += 1;
         *self.first.entry(first.oracle.to_string()).or_default() += 1;
-        let mut seen: Vec<String> =
+        let seen: BTreeSet<String> =
             outcome.findings.iter().map(|finding| finding.oracle.to_string()).collect();
-        seen.sort_unstable();
-        seen.dedup();
+        let kinds: BTreeSet<&str> = seen.iter().map(|oracle| kind_of(oracle)).collect();
+        for kind in kinds {
+            *self.seen_by_kind.entry(kind.to_owned()).or_default() += 1;
+        }
         for oracle in seen {
             *self.seen_by.entry(oracle).or_default() += 1;
         }
         if self.example.is_none() {
             let number = outcome.plan.seed;
-            let command = command(bug, wishes, number);
-            self.example = Some(Example { seed: number, finding: first.clone(), command });
+            let (finding, command) = (first.clone(), command(bug, wishes, number));
+            self.example =
+                Some(Example { seed: number, finding, command, folder: None, small: None });
         }
     }
+}
+
+/// An oracle without what tells invariants apart: its first word.
+pub fn kind_of(oracle: &str) -> &str {
+    oracle.split_once(' ').map_or(oracle, |(kind, _)| kind)
 }
 
 /// What the seeds of a hunt have in common.
