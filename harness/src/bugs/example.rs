@@ -65,17 +65,13 @@ fn make_small(outcome: &Outcome, name: &str) -> (Small, String) {
     let shrunk = shrink(outcome, TRIES_MAX, &|| begin.elapsed() >= PATIENCE);
     let file = format!("{FOLDER}/{name}.txt");
     let before = Size::of(outcome);
-    match shrunk {
-        Some(Shrunk { after, tries, minimal, outcome, .. }) => {
-            let (after, needs) = (Some(after), Needs::of(&outcome));
-            (Small { file, before, after, tries, minimal, needs }, schedule(&outcome))
-        }
-        None => {
-            let needs = Needs::of(outcome);
-            let small = Small { file, before, after: None, tries: 0, minimal: false, needs };
-            (small, schedule(outcome))
-        }
-    }
+    let Some(Shrunk { after, tries, minimal, outcome: small, .. }) = shrunk else {
+        let needs = Needs::of(outcome);
+        let small = Small { file, before, after: None, tries: 0, minimal: false, needs };
+        return (small, schedule(outcome));
+    };
+    let (after, needs) = (Some(after), Needs::of(&small));
+    (Small { file, before, after, tries, minimal, needs }, schedule(&small))
 }
 
 /// The schedule without what is as in a calm run, if that leads to the same finding, or the whole of it.

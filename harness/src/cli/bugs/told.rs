@@ -89,7 +89,7 @@ fn of_bug(row: &Row) -> impl Iterator<Item = String> {
         match (said.first_oracle(), said.seconds) {
             (Some(oracle), Some(seconds)) => {
                 let value = seconds.value;
-                let needs = said.needs().map_or_else(String::new, needs_in_words);
+                let needs = said.needs().map_or_else(String::new, |needs| needs_in_words(&needs));
                 format!("  {id} {class:2} {name:28} {backend:7} {oracle}, {value:.1} s{needs}")
             }
             _ => format!("  {id} {class:2} {name:28} {backend:7} NOT CAUGHT: {summary}"),
@@ -97,7 +97,7 @@ fn of_bug(row: &Row) -> impl Iterator<Item = String> {
     })
 }
 
-fn needs_in_words(needs: Vec<&str>) -> String {
+fn needs_in_words(needs: &[&str]) -> String {
     if needs.is_empty() {
         "; needs nothing".to_owned()
     } else {

@@ -1,5 +1,7 @@
 //! The matrix itself: a line for each bug and backend, by family.
 
+use std::fmt::Write as _;
+
 use super::backend_name;
 use super::scale::Scale;
 use crate::bugs::example::Small;
@@ -181,7 +183,7 @@ fn sight(out: &mut Markup, sight: &Sight, is_first: bool, oracle: &str) {
     let shade = (seen * SHADES).div_ceil((*catches).max(1)).clamp(1, SHADES);
     let mut tip = format!("saw it in {seen} of {catches} catches, first in {first}");
     for (name, count) in names.iter().filter(|(name, _)| name.contains(' ')) {
-        tip.push_str(&format!("; {name}: {count}"));
+        let _ = write!(tip, "; {name}: {count}");
     }
     out.tag("td")
         .class(&format!("oracle seen-{shade}"))
@@ -205,7 +207,7 @@ fn sight(out: &mut Markup, sight: &Sight, is_first: bool, oracle: &str) {
 fn needs(out: &mut Markup, said: &Said) {
     let small = said.hunt.example.as_ref().and_then(|example| example.small.as_ref());
     let Some(small) = small.filter(|small| small.after.is_some()) else { return };
-    if !small.minimal && !(small.needs.faults.is_empty() && small.needs.conditions.is_empty()) {
+    if !small.minimal && !small.needs.is_empty() {
         out.element("span", "dim", "at most ");
     }
     if small.needs.faults.is_empty() {

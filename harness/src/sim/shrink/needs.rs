@@ -40,6 +40,11 @@ impl Needs {
         }
         Self { faults, conditions: conditions(&outcome.plan) }
     }
+
+    /// Whether a calm run goes wrong by itself.
+    pub const fn is_empty(&self) -> bool {
+        self.faults.is_empty() && self.conditions.is_empty()
+    }
 }
 
 /// The fault, or the group of faults, that a strike belongs to.
@@ -95,7 +100,9 @@ fn conditions(plan: &SimPlan) -> Vec<String> {
         schedule.to_string().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let mut calm = plan.clone();
-    settings::ALL.iter().for_each(|change| change(&mut calm));
+    for change in settings::ALL {
+        change(&mut calm);
+    }
     let usual = lines(&calm);
     let unusual = lines(plan).into_iter().filter(|line| !usual.contains(line));
     let names = unusual.filter_map(|line| line.split_whitespace().next().map(str::to_owned));
