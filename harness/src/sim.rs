@@ -41,10 +41,11 @@ mod trace;
 mod watch;
 mod world;
 
+pub use crate::finding::{Finding, Oracle};
 pub use campaign::{Campaign, Told, Totals, campaign, outcome_of};
 pub use network::Weather;
 pub use plan::{DiskPlan, NodePlan, Rest, SimPlan, Temper};
-pub use run::{Finding, Oracle, Outcome, replay_text, run, tell};
+pub use run::{Outcome, replay_text, run, tell};
 pub use schedule::ScheduleError;
 pub use shrink::{Needs, Shrunk, Size, TRIES_MAX, shrink};
 pub use swarm::{Wishes, draw};

@@ -14,17 +14,21 @@ use crate::report::kills;
 
 /// What a hunt has come to, while it goes on.
 pub(super) fn so_far(hunt: &Hunt) -> String {
-    let Hunt { bug, catches, runs, seconds, .. } = hunt;
+    let Hunt { bug, backend, catches, runs, seconds, .. } = hunt;
     let found = hunt
         .example
         .as_ref()
         .map_or(String::new(), |example| format!(", first by {}", example.finding.oracle));
-    format!("{bug}: caught in {catches} of {runs} runs, {seconds:.1} s{found}")
+    format!("{bug} ({backend}): caught in {catches} of {runs} runs, {seconds:.1} s{found}")
 }
 
 /// What was typed, as far as it matters.
 pub(super) fn command(args: &Args) -> String {
     let mut words = vec![format!("rashomon bugs --time-budget {:?}", args.time_budget)];
+    let backend = args.backend.to_possible_value();
+    words.extend(backend.map(|backend| format!("--backend {}", backend.get_name())));
+    words.extend(args.seeds.map(|seeds| format!("--seeds {seeds}")));
+    words.push(format!("--clean-budget {:?}", args.clean_budget));
     if !args.only.is_empty() {
         words.push(format!("--only {}", args.only.join(",")));
     }
