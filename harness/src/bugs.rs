@@ -3,6 +3,7 @@
 //! One of the places that name the node's library: only the table of bugs comes from it. Switching a bug on is left to the
 //! node process, or to the simulator. Here as well: hunting them, and the scoreboard of what that takes.
 
+pub mod example;
 pub mod hunt;
 pub mod ledger;
 pub mod matrix;

@@ -1,4 +1,5 @@
-//! The report: one HTML file that tells what a run found; and a page of its kind for checks of files ([`checks`]).
+//! The report: one HTML file that tells what a run found; and pages of its kind for checks of files
+//! ([`checks`]), simulated runs ([`simulated`]) and hunts for built-in bugs ([`kills`]).
 //!
 //! Owns the pages and nothing else: they decide nothing about validity, start nothing, read no clock. [`render`] is a
 //! pure function of what the run folder holds, so that the same inputs give the same bytes; the only wall-clock time on
@@ -31,6 +32,7 @@ mod fault_life;
 mod fault_table;
 mod header;
 mod history_data;
+pub mod kills;
 mod load;
 mod markup;
 mod operations;
@@ -39,7 +41,7 @@ mod sequence;
 mod sha256;
 pub mod simulated;
 mod timeline;
-mod units;
+pub(crate) mod units;
 
 use rashomon_checker::counterexample::Counterexample;
 use rashomon_checker::history::Event;

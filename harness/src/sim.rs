@@ -49,7 +49,7 @@ pub use network::Weather;
 pub use plan::{DiskPlan, NodePlan, Rest, SimPlan, Temper};
 pub use run::{Outcome, replay_text, run, tell};
 pub use schedule::ScheduleError;
-pub use shrink::{Shrunk, Size, TRIES_MAX, shrink};
+pub use shrink::{Needs, Shrunk, Size, TRIES_MAX, shrink};
 pub use swarm::{Wishes, draw};
 pub use trace::{Fate, Kind, Lane, Line, Story, Unseen, What};
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+use super::example::Small;
 use super::statistics::Median;
 use super::{About, Bug};
 use crate::nemesis::FaultSpec;
@@ -50,6 +51,9 @@ pub struct Hunt {
     pub first: BTreeMap<String, u64>,
     /// Who found something at all, and how often.
     pub seen_by: BTreeMap<String, u64>,
+    /// The same with all invariants taken together, as `invariant`.
+    #[serde(default)]
+    pub seen_by_kind: BTreeMap<String, u64>,
     /// The first catch.
     pub example: Option<Example>,
 }
@@ -66,6 +70,9 @@ pub struct Example {
     /// The folder of the run, of real processes, below that of the hunts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
+    /// What it was made small to, if it was simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub small: Option<Small>,
 }
 
 impl Hunt {
@@ -85,6 +92,7 @@ impl Hunt {
             troubles: 0,
             first: BTreeMap::new(),
             seen_by: BTreeMap::new(),
+            seen_by_kind: BTreeMap::new(),
             example: None,
         }
     }
@@ -154,6 +162,7 @@ impl Hunt {
             finding,
             command: command(bug, wishes, seed),
             folder: None,
+            small: None,
         });
     }
 
@@ -176,11 +185,20 @@ impl Hunt {
         *self.first.entry(first.oracle.to_string()).or_default() += 1;
         let seen: BTreeSet<String> =
             findings.iter().map(|finding| finding.oracle.to_string()).collect();
+        let kinds: BTreeSet<&str> = seen.iter().map(|oracle| kind_of(oracle)).collect();
+        for kind in kinds {
+            *self.seen_by_kind.entry(kind.to_owned()).or_default() += 1;
+        }
         for oracle in seen {
             *self.seen_by.entry(oracle).or_default() += 1;
         }
         self.example.get_or_insert_with(|| example(first.clone()));
     }
+}
+
+/// An oracle without what tells invariants apart: its first word.
+pub fn kind_of(oracle: &str) -> &str {
+    oracle.split_once(' ').map_or(oracle, |(kind, _)| kind)
 }
 
 /// What the seeds of a hunt have in common.

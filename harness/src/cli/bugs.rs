@@ -1,6 +1,7 @@
 //! `rashomon bugs`: hunts every built-in bug, and tells how long it takes to catch each.
 
 mod process;
+mod told;
 
 use std::collections::VecDeque;
 use std::fs;
@@ -16,10 +17,10 @@ use super::run::Format;
 use super::{names, quantity, usage_error};
 use crate::bugs::hunt::Hunt;
 use crate::bugs::ledger::{Ledger, LedgerError};
-use crate::bugs::matrix::{Matrix, Row};
-use crate::bugs::{About, Bug};
-use crate::console::{result, say};
-use crate::exit::{Exit, worst};
+use crate::bugs::matrix::Matrix;
+use crate::bugs::{Bug, example};
+use crate::console::say;
+use crate::exit::Exit;
 use crate::runner::interrupt;
 use process::PROCESS;
 use tokio::runtime::Builder;
@@ -35,6 +36,7 @@ Examples:
   rashomon bugs --class E                        those that are easy to see
   rashomon bugs --backend process --time-budget 5m
 
+The example of each bug is made as small as can be: rashomon sim --replay runs/bugs/examples/NAME.txt shows it.
 What a hunt has come to is kept in bugs.jsonl: the same command again goes on where it stopped.
 
 Exit codes: 0 all caught and no alarm on a correct build   1 an alarm on a correct build   2 some were not caught";
@@ -67,7 +69,7 @@ pub struct Args {
     #[arg(long, value_name = "N", help_heading = "How much")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=512))]
     jobs: Option<u16>,
-    /// Folder for bugs.jsonl, kill-matrix.md and kill-matrix.json
+    /// Folder for bugs.jsonl, kill-matrix.html, kill-matrix.md, kill-matrix.json, and examples with a schedule for each bug
     #[arg(long, value_name = "DIR", default_value = "runs/bugs", help_heading = "Output")]
     out: PathBuf,
     /// Result on stdout: for people, or one JSON object
@@ -118,7 +120,7 @@ pub fn main(args: &Args) -> Exit {
         Err(error) => return usage_error(&error),
     };
     match hunt_all(args, &bugs) {
-        Ok(matrix) => conclude(args, &matrix),
+        Ok(matrix) => told::conclude(args, &matrix),
         Err(HuntError::Stopped) => {
             say(&HuntError::Stopped.to_string());
             Exit::Interrupted
@@ -184,15 +186,8 @@ fn hunt_all(args: &Args, bugs: &[Bug]) -> Result<Matrix, HuntError> {
     for backend in args.backend.backends() {
         hunt_with(&Hunting { args, backend, ledger: &ledger, stop: &stop }, bugs)?;
     }
-    let ledger = lock(&ledger);
-    let rows =
-        bugs.iter().filter_map(|bug| Some(Row::new(*bug, ledger.hunt(bug.name(), "sim")?.clone())));
-    Ok(Matrix {
-        command: command(args),
-        budget_s: args.time_budget.as_secs_f64(),
-        rows: rows.collect(),
-        clean: ledger.hunt("none", "sim").cloned().into_iter().collect(),
-    })
+    let budget_s = args.time_budget.as_secs_f64();
+    Ok(Matrix::of(&lock(&ledger), bugs, told::command(args), budget_s))
 }
 
 /// All hunts of one backend, several at a time.
@@ -250,85 +245,13 @@ fn hunt(hunting: &Hunting<'_>, prey: Prey) -> Result<(), HuntError> {
         if noted.elapsed() > Duration::from_secs(10) {
             noted = Instant::now();
             lock(ledger).note(&hunt)?;
-            say(&so_far(&hunt));
+            say(&told::so_far(&hunt));
         }
     }
-    say(&so_far(&hunt));
+    say(&told::so_far(&hunt));
+    example::keep(&mut hunt, prey, &args.out)?;
     lock(ledger).note(&hunt)?;
     if stop.is_cancelled() && !over(&hunt) { Err(HuntError::Stopped) } else { Ok(()) }
-}
-
-fn so_far(hunt: &Hunt) -> String {
-    let Hunt { bug, backend, catches, runs, seconds, .. } = hunt;
-    let found = hunt
-        .example
-        .as_ref()
-        .map_or(String::new(), |example| format!(", first by {}", example.finding.oracle));
-    format!("{bug} ({backend}): caught in {catches} of {runs} runs, {seconds:.1} s{found}")
-}
-
-fn command(args: &Args) -> String {
-    let mut words = vec![format!("rashomon bugs --time-budget {:?}", args.time_budget)];
-    if !args.only.is_empty() {
-        words.push(format!("--only {}", args.only.join(",")));
-    }
-    let class = args.class.and_then(|class| class.to_possible_value());
-    words.extend(class.map(|class| format!("--class {}", class.get_name())));
-    words.join(" ")
-}
-
-fn conclude(args: &Args, matrix: &Matrix) -> Exit {
-    let json = serde_json::to_string_pretty(matrix).expect("a matrix has a JSON form");
-    let markdown = matrix.markdown();
-    for (name, text) in [("kill-matrix.json", &json), ("kill-matrix.md", &markdown)] {
-        let path = args.out.join(name);
-        if let Err(error) = fs::write(&path, text) {
-            say(&format!("error: {}: {error}", path.display()));
-            return Exit::Internal;
-        }
-    }
-    let told = match args.format {
-        Format::Json => result(&json),
-        Format::Human => result(&for_people(args, matrix)),
-    };
-    let missed = matrix.rows.iter().any(|row| !row.caught);
-    let exit = match (matrix.alarms() > 0, missed) {
-        (true, _) => Exit::Invalid,
-        (false, true) => Exit::Unknown,
-        (false, false) => Exit::Valid,
-    };
-    worst([exit, told])
-}
-
-fn for_people(args: &Args, matrix: &Matrix) -> String {
-    let mut lines = Vec::new();
-    for row in &matrix.rows {
-        let About { summary, .. } = *row.hunt.bug.parse::<Bug>().expect("rows are of bugs").about();
-        let Row { id, name, class, .. } = row;
-        let line = match (row.first_oracle(), row.seconds) {
-            (Some(oracle), Some(seconds)) => {
-                format!("  {id} {class:2} {name:28} {oracle}, {:.1} s", seconds.value)
-            }
-            _ => format!("  {id} {class:2} {name:28} NOT CAUGHT: {summary}"),
-        };
-        lines.push(line);
-    }
-    for class in ["E", "M", "H", "VH"] {
-        let (all, caught) = matrix.of_class(class);
-        if all > 0 {
-            lines.push(format!("{class}: {caught} of {all} caught"));
-        }
-    }
-    for Hunt { runs, operations, catches, example, .. } in &matrix.clean {
-        lines.push(format!(
-            "correct builds: {catches} alarms in {runs} runs and {operations} operations"
-        ));
-        if let Some(example) = example {
-            lines.push(format!("  {}: {}", example.command, example.finding.what));
-        }
-    }
-    lines.push(format!("  matrix       {}", args.out.join("kill-matrix.md").display()));
-    lines.join("\n")
 }
 
 /// Nobody leaves these half changed by a panic.

@@ -44,6 +44,9 @@ pub fn render(files: &[CheckedFile]) -> String {
     let (sections, left_out) = sections(&listed);
     page::fill(FRAME, |out, name| {
         match name {
+            "verb" => out.raw("check"),
+            "point" => out.raw("verdicts"),
+            "data" => out,
             "title" => out.text(&title(&listed)),
             "icon" => out.text(header::face(listed.worst()).icon),
             "subtitle" => {

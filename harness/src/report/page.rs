@@ -13,6 +13,9 @@ use super::{
 use crate::plan::SCHEMA_VERSION;
 
 const FRAME: &str = include_str!("report.html");
+/// What every page begins and ends with.
+const HEAD: &str = include_str!("head.html");
+const FOOT: &str = include_str!("foot.html");
 /// Patterns and marks that drawings refer to, once a page.
 const DEFINITIONS: &str = include_str!("definitions.svg");
 const STYLE: &str = include_str!("report.css");
@@ -36,11 +39,22 @@ pub(super) fn render(run: &Run<'_>) -> String {
 /// A frame with its placeholders filled: what every page has by itself, the rest by `part`, which gets their names.
 pub(super) fn fill(frame: &'static str, mut part: impl FnMut(&mut Markup, &'static str)) -> String {
     let mut out = Markup::new();
+    fill_in(&mut out, frame, &mut part);
+    out.into_string()
+}
+
+fn fill_in(
+    out: &mut Markup,
+    frame: &'static str,
+    part: &mut impl FnMut(&mut Markup, &'static str),
+) {
     let mut rest = frame;
     while let Some((before, after)) = rest.split_once("{{") {
         let (name, after) = after.split_once("}}").expect("a frame closes its placeholders");
         out.raw(before);
         match name {
+            "head" => fill_in(out, HEAD, part),
+            "foot" => fill_in(out, FOOT, part),
             "policy" => {
                 out.text(&policy());
             }
@@ -53,16 +67,17 @@ pub(super) fn fill(frame: &'static str, mut part: impl FnMut(&mut Markup, &'stat
             "definitions" => {
                 out.raw(DEFINITIONS);
             }
-            other => part(&mut out, other),
+            other => part(out, other),
         }
         rest = after;
     }
     out.raw(rest);
-    out.into_string()
 }
 
 fn part(out: &mut Markup, name: &'static str, run: &Run<'_>) {
     match name {
+        "verb" => out.raw("run"),
+        "point" => out.raw("verdict"),
         "title" => out.text(&title(run)),
         "icon" => out.text(header::face(run.verdict.validity).icon),
         "subtitle" => out.text(&subtitle(run)),
@@ -78,7 +93,10 @@ fn part(out: &mut Markup, name: &'static str, run: &Run<'_>) {
         "nodes" => out.add(&facts::nodes(run)),
         "history" => out.add(&history(run)),
         "footer" => out.text(&footer(run)),
-        "verdict" => out.json(&verdict_json(run)),
+        "data" => {
+            out.raw("<script type=\"application/json\" id=\"verdict\">").json(&verdict_json(run));
+            out.raw("</script>\n")
+        }
         unknown => unreachable!("report.html names a part that does not exist: {unknown}"),
     };
 }

@@ -35,6 +35,9 @@ pub fn render(run: &Simulated<'_>) -> String {
     let face = header::face(Validity::Invalid);
     page::fill(FRAME, |out, name| {
         match name {
+            "verb" => out.raw("sim"),
+            "point" => out.raw("finding"),
+            "data" => out,
             "title" => out.text(&format!("Seed {}: {}", run.outcome.plan.seed, first(run).0)),
             "icon" => out.text(face.icon),
             "subtitle" => out.text(&format!("simulated, seed {}", run.outcome.plan.seed)),

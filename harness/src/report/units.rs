@@ -5,7 +5,7 @@ const MILLI: f64 = 1e6;
 const SECOND: f64 = 1e9;
 
 /// `18204` as `18,204`.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (position, digit) in digits.chars().enumerate() {
@@ -18,7 +18,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// `1 fault`, `2 faults`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", count(number))
 }

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rashomon_checker::history::EventKind;
 use rashomon_workloads::Workload;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::act::{Act, Strike};
 use super::heap::Moment;
@@ -30,7 +30,10 @@ use crate::finding::Oracle;
 use ddmin::ddmin;
 
 mod ddmin;
+mod needs;
 mod settings;
+
+pub use needs::Needs;
 
 /// Runs that are tried, unless something else is said.
 pub const TRIES_MAX: u32 = 400;
@@ -38,7 +41,7 @@ pub const TRIES_MAX: u32 = 400;
 const SPAN_MIN: Moment = 2 * MS;
 
 /// How large a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     /// Nodes.
     pub nodes: usize,
@@ -61,6 +64,8 @@ pub struct Shrunk {
     pub after: Size,
     /// Runs that were tried.
     pub tries: u32,
+    /// Whether it ended as nothing could be spared any more; else tries or time were over before.
+    pub minimal: bool,
     /// The small run.
     pub outcome: Outcome,
 }
@@ -90,9 +95,15 @@ pub fn shrink(outcome: &Outcome, tries_max: u32, stop: &dyn Fn() -> bool) -> Opt
         return None;
     }
     let mut shrinker = Shrinker { workload, signature, best, tries: 1, tries_max, stop };
-    shrinker.shrink();
+    let minimal = shrinker.shrink();
     let Shrinker { best, tries, .. } = shrinker;
-    Some(Shrunk { before: Size::of(outcome), after: Size::of(&best), tries, outcome: best })
+    Some(Shrunk {
+        before: Size::of(outcome),
+        after: Size::of(&best),
+        tries,
+        minimal,
+        outcome: best,
+    })
 }
 
 /// Its schedule, without what only mattered as long as strikes were drawn.
@@ -115,8 +126,9 @@ struct Shrinker<'a> {
 }
 
 impl Shrinker<'_> {
-    fn shrink(&mut self) {
-        loop {
+    /// Whether nothing can be spared any more.
+    fn shrink(&mut self) -> bool {
+        let minimal = loop {
             let before = self.best.as_schedule();
             self.cut_end();
             self.cut_storm();
@@ -130,10 +142,11 @@ impl Shrinker<'_> {
             self.drop_nodes();
             self.cut_end();
             if self.is_over() || self.best.as_schedule() == before {
-                break;
+                break !self.is_over();
             }
-        }
+        };
         self.round();
+        minimal
     }
 
     fn is_over(&self) -> bool {

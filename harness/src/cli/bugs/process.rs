@@ -90,6 +90,7 @@ pub(super) fn step(
         finding,
         command,
         folder: folder.path().strip_prefix(out).ok().map(|path| path.display().to_string()),
+        small: None,
     });
     if !kept {
         remove(folder.path());
