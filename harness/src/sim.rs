@@ -29,6 +29,7 @@ mod invariants;
 mod member;
 mod network;
 mod parcel;
+mod part;
 mod plan;
 mod reach;
 mod run;
@@ -43,12 +44,14 @@ mod world;
 
 pub use campaign::{Campaign, Told, Totals, campaign, outcome_of};
 pub use network::Weather;
+pub use part::{Marker, Part};
 pub use plan::{DiskPlan, NodePlan, Rest, SimPlan, Temper};
-pub use run::{Finding, Oracle, Outcome, replay_text, run, tell};
+pub use run::{Finding, Oracle, Outcome, replay_text, run, run_marked, tell};
 pub use schedule::ScheduleError;
 pub use shrink::{Shrunk, Size, TRIES_MAX, shrink};
 pub use swarm::{Wishes, draw};
 pub use trace::{Kind, Lane, Line, Story, What};
+pub use world::Work;
 
 /// An invariant, for people.
 #[derive(Debug, Clone, Copy, serde::Serialize)]

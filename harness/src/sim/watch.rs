@@ -10,6 +10,7 @@ use rashomon_node::storage::Replay;
 
 use super::heap::Moment;
 use super::invariants::{self, Invariant};
+use super::part::{Marker, Part};
 
 mod shadows;
 
@@ -67,6 +68,8 @@ pub(super) struct Watch {
     shadows: Shadows,
     invariants: Vec<(&'static str, Box<dyn Invariant>)>,
     breaches: Vec<Breach>,
+    /// Told by everybody who begins something; this is what they all get to.
+    pub(super) marker: Marker,
 }
 
 impl Watch {
@@ -74,13 +77,15 @@ impl Watch {
     pub(super) fn new(nodes: usize, without: &[String]) -> Self {
         let wanted = |name: &&'static str| !without.iter().any(|other| other == name);
         let invariants = invariants::all(nodes).filter(|(name, _)| wanted(name)).collect();
-        Self { now: 0, shadows: Shadows::new(nodes), invariants, breaches: Vec::new() }
+        let (shadows, marker) = (Shadows::new(nodes), Marker::default());
+        Self { now: 0, shadows, invariants, breaches: Vec::new(), marker }
     }
 
     /// Tells every invariant.
     pub(super) fn see(&mut self, sight: &Sight<'_>) {
+        let part = self.marker.set(Part::Invariants);
         self.shadows.before(sight);
-        let Self { now, shadows, invariants, breaches } = self;
+        let Self { now, shadows, invariants, breaches, .. } = self;
         invariants.retain_mut(|(name, invariant)| match invariant.see(sight, shadows) {
             None => true,
             Some(what) => {
@@ -89,6 +94,7 @@ impl Watch {
             }
         });
         self.shadows.after(sight);
+        self.marker.set(part);
     }
 
     /// What was found, in order of time.

@@ -15,6 +15,7 @@
 //! - The watch looks on and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,6 +31,7 @@ use super::heap::{Heap, Moment};
 use super::member::{Mail, Nature, Process, Waking};
 use super::network::{Network, Sent};
 use super::parcel::Parcel;
+use super::part::Part;
 use super::plan::{SECOND, SimPlan};
 use super::trace::{Hash, Scribe};
 use super::watch::Watch;
@@ -144,6 +146,28 @@ struct NodeDice {
     apply: Dice,
 }
 
+/// How much happened in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Work {
+    /// Things that happened.
+    pub events: u64,
+    /// Letters that came, of nodes and of clients.
+    pub letters: u64,
+    /// Turns of nodes.
+    pub turns: u64,
+    /// Syncs that were over.
+    pub syncs: u64,
+}
+
+impl AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.letters += other.letters;
+        self.turns += other.turns;
+        self.syncs += other.syncs;
+    }
+}
+
 /// Why a run found the cluster at fault, besides invariants and history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Collapse {
@@ -178,7 +202,7 @@ pub(super) struct World {
     hash: Hash,
     /// Who writes everything down, if anybody does.
     scribe: Option<Box<Scribe>>,
-    pub(super) happened: u64,
+    pub(super) work: Work,
     /// Whether the run was ended because far too much happened.
     pub(super) ran_away: bool,
     collapses: Vec<Collapse>,
@@ -210,7 +234,7 @@ impl World {
             stormy: true,
             hash: Hash::default(),
             scribe: None,
-            happened: 0,
+            work: Work::default(),
             ran_away: false,
             collapses: Vec::new(),
             sent: Vec::new(),
@@ -246,7 +270,7 @@ impl World {
 
     /// Whether more happens than any cluster has to do: something goes round and round.
     const fn is_running_away(&self) -> bool {
-        self.happened > EVENTS_MAX + self.now / SECOND * EVENTS_PER_SECOND_MAX
+        self.work.events > EVENTS_MAX + self.now / SECOND * EVENTS_PER_SECOND_MAX
     }
 
     /// Whether the end has come.
@@ -262,7 +286,7 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
-        self.happened += 1;
+        self.work.events += 1;
         self.trace(&happening);
         let node = happening.node();
         if let Some(node) = node
@@ -273,7 +297,10 @@ impl World {
             return;
         }
         match happening {
-            Happening::Arrive(sent) => self.arrive(sent),
+            Happening::Arrive(sent) => {
+                self.work.letters += 1;
+                self.arrive(sent);
+            }
             Happening::Alarm { node, life } => self.alarm(node, life),
             Happening::Rested { node, life } => self.rested(node, life),
             Happening::Synced { node, life } => self.synced(node, life),
@@ -294,11 +321,13 @@ impl World {
     /// Notes what happens in the hash: what happens to the cluster, not how that came to be planned.
     fn trace(&mut self, happening: &Happening) {
         let Some((kind, a, b)) = happening.digest() else { return };
+        let part = self.watch.marker.set(Part::Hash);
         self.hash.number(self.now);
         self.hash.number(kind << 56 ^ a << 40 ^ b);
         if let Happening::Arrive(sent) = happening {
             sent.letter.digest(&mut self.hash);
         }
+        self.watch.marker.set(part);
     }
 
     /// The hash of everything that happened so far.

@@ -10,6 +10,7 @@ use crate::sim::caught::caught;
 use crate::sim::dice::{Dice, Purpose};
 use crate::sim::heap::Moment;
 use crate::sim::member::{Mail, Street, Waking, Wishes};
+use crate::sim::part::Part;
 use crate::sim::plan::{DiskPlan, MS};
 use crate::sim::watch::Sight;
 
@@ -144,7 +145,10 @@ impl World {
                 watch: &mut self.watch,
             };
             let mailbox = &mut here.mailbox;
+            self.work.turns += 1;
+            let part = street.watch.marker.set(Part::Nodes);
             let turned = caught(|| process.turn(local, mailbox, &mut street));
+            self.watch.marker.set(part);
             let leads = process.replica().standing().role == Role::Leader;
             here.busy_until = self.now + self.plan.node.turn;
             self.send_off();
@@ -189,10 +193,12 @@ impl World {
     }
 
     fn begin_sync(&mut self, node: usize, mark: usize) {
+        let part = self.watch.marker.set(Part::Logs);
         let here = &mut self.nodes[node];
         let until = self.now + draw_sync(&self.plan.disk, &mut here.dice.disk) + here.slow_by;
         here.disk.spread(mark, self.now, until);
         self.heap.push(until, Happening::Synced { node, life: here.life });
+        self.watch.marker.set(part);
     }
 
     pub(super) fn synced(&mut self, node: usize, life: u64) {
@@ -200,7 +206,10 @@ impl World {
         if here.life != life {
             return;
         }
+        self.work.syncs += 1;
+        let part = self.watch.marker.set(Part::Logs);
         here.disk.settle(self.now);
+        self.watch.marker.set(part);
         let Body::Up(process) = &mut here.body else { return };
         match process.synced(&mut self.watch) {
             Ok(Some(mail)) => self.deliver(node, mail),
