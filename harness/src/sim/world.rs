@@ -245,16 +245,15 @@ impl World {
         world
     }
 
-    /// Goes on until `until`, or until `done` says so after something happened.
+    /// Goes on until `until`, or until `done` says so after something happened; then it is as late as that was.
     pub(super) fn run_until(&mut self, until: Moment, mut done: impl FnMut(&Self) -> bool) {
         let until = until.min(self.end);
         self.run_errands();
         while !done(self) {
-            match self.heap.peek() {
-                Some(at) if at <= until => {}
-                _ => break,
-            }
-            let Some((at, happening)) = self.heap.pop() else { break };
+            let due = self.heap.peek().is_some_and(|at| at <= until);
+            let Some((at, happening)) = due.then(|| self.heap.pop()).flatten() else {
+                return self.advance(until);
+            };
             self.advance(at);
             self.happen(happening);
             self.run_errands();
@@ -262,10 +261,9 @@ impl World {
             if self.is_running_away() {
                 self.ran_away = true;
                 self.end = self.now;
-                break;
+                return;
             }
         }
-        self.advance(until.min(self.heap.peek().unwrap_or(until)));
     }
 
     /// Whether more happens than any cluster has to do: something goes round and round.
@@ -330,6 +328,12 @@ impl World {
         self.watch.marker.set(part);
     }
 
+    /// Notes in the hash that a node's alarm wakes it.
+    fn trace_waking(&mut self, node: usize, life: u64) {
+        self.hash.number(self.now);
+        self.hash.number(2 << 56 ^ (node as u64) << 40 ^ life);
+    }
+
     /// The hash of everything that happened so far.
     pub(super) const fn hash(&self) -> u64 {
         self.hash.value()
@@ -381,7 +385,6 @@ impl Happening {
     const fn digest(&self) -> Option<(u64, u64, u64)> {
         Some(match self {
             Self::Arrive(sent) => (1, sent.lane as u64, 0),
-            Self::Alarm { node, life } => (2, *node as u64, *life),
             Self::Rested { node, life } => (3, *node as u64, *life),
             Self::Synced { node, life } => (4, *node as u64, *life),
             Self::SyncLazily { node, life } => (5, *node as u64, *life),
@@ -391,8 +394,12 @@ impl Happening {
             Self::Dial { from, to, .. } => (8, *from as u64, *to as u64),
             Self::LineBroke { from, to } => (9, *from as u64, *to as u64),
             Self::Tell { .. } => (10, 0, 0),
-            // Some of these come to nothing, and those are in no schedule.
-            Self::Strike(_) | Self::Heal(_) | Self::Aim(_) | Self::Doom { .. } => return None,
+            // Some of these come to nothing, and those are in no schedule; alarms are noted when they wake somebody.
+            Self::Strike(_)
+            | Self::Heal(_)
+            | Self::Aim(_)
+            | Self::Doom { .. }
+            | Self::Alarm { .. } => return None,
         })
     }
 }

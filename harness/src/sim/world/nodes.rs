@@ -118,12 +118,16 @@ impl World {
 
     pub(super) fn alarm(&mut self, node: usize, life: u64) {
         let here = &mut self.nodes[node];
-        if here.life != life {
+        // An earlier alarm may have been set since. It has done what there was to do, and set the next one.
+        if here.life != life || here.alarm != self.now {
             return;
         }
         here.alarm = Moment::MAX;
         let Body::Up(process) = &here.body else { return };
         if process.next_deadline() <= here.clock.local(self.now) {
+            if !here.rests {
+                self.trace_waking(node, life);
+            }
             self.want_turn(node);
         } else {
             self.set_alarm(node);
