@@ -198,7 +198,7 @@ fn spell(case: Case) -> String {
 
 fn measure(bench: &SimBench, case: Case, marker: &Marker) -> Measured {
     let mut measured = Measured::default();
-    let (wall, cpu) = (Instant::now(), thread_time());
+    let (wall, cpu) = (Instant::now(), cpu_seconds());
     for seed in bench.seeds.clone() {
         let plan = bench.plan(case, seed);
         let outcome = run_marked(&plan, workload(&plan), marker);
@@ -209,7 +209,7 @@ fn measure(bench: &SimBench, case: Case, marker: &Marker) -> Measured {
         measured.failed += u64::from(!outcome.findings.is_empty());
     }
     measured.wall_s = wall.elapsed().as_secs_f64();
-    measured.cpu_s = (thread_time() - cpu).as_secs_f64();
+    measured.cpu_s = cpu_seconds() - cpu;
     measured
 }
 
@@ -236,10 +236,10 @@ fn workload(plan: &SimPlan) -> &'static dyn Workload {
     rashomon_workloads::by_name(&plan.workload).expect("plans name workloads that there are")
 }
 
-/// Time that this thread has computed.
-fn thread_time() -> Duration {
+/// Processor time of this thread.
+fn cpu_seconds() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 #[cfg(test)]
