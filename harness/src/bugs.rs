@@ -8,4 +8,4 @@ pub mod ledger;
 pub mod matrix;
 pub mod statistics;
 
-pub use rashomon_node::bugs::{About, Bug, Bugs, CATALOGUE, Entry};
+pub use rashomon_node::bugs::{About, Bug, Bugs, CATALOGUE, Entry, Reach};

@@ -2,6 +2,7 @@
 //!
 //! Reads counters, never touches the run. Nothing here goes to stdout, which carries the result only.
 
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -52,10 +53,29 @@ pub(crate) struct Glance {
     pub(crate) faults: Vec<String>,
 }
 
+/// How a run speaks of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// A bar: stderr is a terminal.
+    Bar,
+    /// Lines.
+    Lines,
+    /// Not at all: whoever has it run does.
+    Silent,
+}
+
+impl Voice {
+    /// What suits the stderr that there is.
+    pub(crate) fn of_stderr() -> Self {
+        if io::stderr().is_terminal() { Self::Bar } else { Self::Lines }
+    }
+}
+
 /// Shows a run.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    silent: bool,
     whole: Duration,
     pace: Mutex<Pace>,
 }
@@ -70,9 +90,9 @@ struct Pace {
 }
 
 impl Progress {
-    /// For a load of `whole`. `terminal`: whether stderr is one.
-    pub(crate) fn new(whole: Duration, terminal: bool) -> Self {
-        let bar = terminal.then(|| {
+    /// For a load of `whole`.
+    pub(crate) fn new(whole: Duration, voice: Voice) -> Self {
+        let bar = (voice == Voice::Bar).then(|| {
             let style = ProgressStyle::with_template("{bar:24.cyan} {wide_msg}")
                 .expect("the template is well-formed")
                 .progress_chars("━╸ ");
@@ -80,7 +100,7 @@ impl Progress {
             let target = ProgressDrawTarget::stderr_with_hz(10);
             ProgressBar::with_draw_target(Some(length), target).with_style(style)
         });
-        Self { bar, whole, pace: Mutex::default() }
+        Self { bar, silent: voice == Voice::Silent, whole, pace: Mutex::default() }
     }
 
     /// Shows where the run is now.
@@ -92,7 +112,7 @@ impl Progress {
             bar.set_message(self.line(glance, pace.rate));
         } else if glance.elapsed.as_secs() >= pace.last_line_s + LINE_EVERY_S {
             pace.last_line_s = glance.elapsed.as_secs();
-            say(&self.line(glance, pace.rate));
+            self.tell(&self.line(glance, pace.rate));
         }
     }
 
@@ -100,7 +120,7 @@ impl Progress {
     pub(crate) fn phase(&self, what: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(what.to_owned()),
-            None => say(what),
+            None => self.tell(what),
         }
     }
 
@@ -108,7 +128,13 @@ impl Progress {
     pub(crate) fn note(&self, what: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| say(what)),
-            None => say(what),
+            None => self.tell(what),
+        }
+    }
+
+    fn tell(&self, what: &str) {
+        if !self.silent {
+            say(what);
         }
     }
 
@@ -163,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_line_tells_rate_outcomes_leader_and_faults() {
-        let progress = Progress::new(Duration::from_secs(20), false);
+        let progress = Progress::new(Duration::from_secs(20), Voice::Lines);
         let glance = Glance {
             elapsed: Duration::from_secs(10),
             counts: [1000, 80, 20],

@@ -17,18 +17,21 @@
 pub(crate) mod agenda;
 pub(crate) mod coverage;
 pub(crate) mod final_reads;
-mod interrupt;
+mod findings;
+pub(crate) mod interrupt;
 pub(crate) mod judge;
 pub(crate) mod load;
 mod onlooker;
 pub(crate) mod pace;
 pub(crate) mod routing;
+mod service;
 mod stage;
 mod watch;
 
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -44,10 +47,11 @@ use crate::cluster::ClusterError;
 use crate::codec::{self, CodecError, InputFormat};
 use crate::console::say;
 use crate::plan::Plan;
-use crate::progress::Progress;
+use crate::progress::{Progress, Voice};
 use crate::recorder::{FaultJournal, RecordError, Recorder, RunClock};
 use crate::report::{self, RunRecord};
 use crate::run_folder::{RunFolder, RunFolderError};
+use crate::testimony::Testimony;
 use crate::verdict::{Commands, VerdictRecord};
 use coverage::Evidence;
 pub(crate) use coverage::OK_MIN;
@@ -76,8 +80,12 @@ pub struct Run<'a> {
     pub folder: &'a RunFolder,
     /// What to do with the nodes' data afterwards.
     pub keep_data: KeepData,
-    /// Whether stderr is a terminal, which gets a bar.
-    pub terminal: bool,
+    /// Who is told how it goes.
+    pub voice: Voice,
+    /// What stops it, besides signals to this process; whoever gives this listens to signals himself.
+    pub interrupt: Option<&'a CancellationToken>,
+    /// Whether load and faults end at the first violation: no more is needed to know.
+    pub stop_at_violation: bool,
     /// What to tell a person to type.
     pub commands: &'a Commands,
 }
@@ -124,6 +132,14 @@ pub enum RunError {
     /// The history cannot be read back, or is not one.
     #[error(transparent)]
     Codec(#[from] CodecError),
+    /// The nodes' logs cannot be read.
+    #[error("cannot read the logs in {}: {source}", folder.display())]
+    Logs {
+        /// The folder with a folder for each node.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The history does not fit the workload's model.
     #[error("the history cannot be checked: {0}")]
     Check(#[from] CheckError),
@@ -133,16 +149,22 @@ pub enum RunError {
 pub fn run(run: &Run<'_>) -> Result<Finished, RunError> {
     run.folder.write("plan.json", &json(run.plan))?;
     let runtimes = Runtimes::start().map_err(RunError::Runtime)?;
-    let interrupt = interrupt::listen(runtimes.harness.handle()).map_err(RunError::Runtime)?;
-    let progress = Arc::new(Progress::new(run.plan.time_limit(), run.terminal));
+    let interrupt = match run.interrupt {
+        Some(interrupt) => interrupt.clone(),
+        None => interrupt::listen(runtimes.harness.handle()).map_err(RunError::Runtime)?,
+    };
+    let progress = Arc::new(Progress::new(run.plan.time_limit(), run.voice));
     let clock = RunClock::start();
     let model = run.workload.model();
-    let (listener, onlooker) = Onlooker::start(model, clock.clone(), Arc::clone(&progress));
+    // Ends the load: a signal, or a violation if that is enough.
+    let stop = interrupt.child_token();
+    let at_violation = if run.stop_at_violation { stop.clone() } else { CancellationToken::new() };
+    let (listener, onlooker) =
+        Onlooker::start(model, clock.clone(), Arc::clone(&progress), at_violation);
     let recorder =
         Recorder::create(&run.folder.file("history.jsonl"), clock.clone())?.heard_by(listener);
     let journal = Arc::new(FaultJournal::create(&run.folder.file("faults.jsonl"), clock)?);
-    let stage =
-        stage::Stage { run, runtimes: &runtimes, interrupt: &interrupt, progress: &progress };
+    let stage = stage::Stage { run, runtimes: &runtimes, interrupt: &stop, progress: &progress };
     let staged = stage.perform(recorder, &journal);
     progress.finish();
     let mut record = decide(run, staged?, &interrupt)?;
@@ -172,6 +194,7 @@ fn decide(
     staged: Staged,
     interrupt: &CancellationToken,
 ) -> Result<RunRecord, RunError> {
+    let signalled = interrupt.is_cancelled();
     let path = run.folder.file("history.jsonl");
     let loaded = codec::read_history(&path, Some(InputFormat::Jsonl))?;
     let operations = loaded.history(&path)?;
@@ -189,7 +212,12 @@ fn decide(
         not_healed: &staged.nemesis.not_healed,
         interrupted: staged.interrupted,
     };
-    let verdict = judge::judge(&evidence, checked, staged.leader_changes, run.commands.clone());
+    let logs = run.folder.file("nodes");
+    let testimony = Testimony::read(&logs, run.plan.nodes)
+        .map_err(|source| RunError::Logs { folder: logs, source })?;
+    let others =
+        judge::Others { leader_changes: staged.leader_changes, signalled, testimony: &testimony };
+    let verdict = judge::judge(run.plan, &evidence, checked, &others, run.commands.clone());
     Ok(RunRecord { plan: run.plan.clone(), history, faults: staged.faults, verdict })
 }
 

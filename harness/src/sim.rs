@@ -42,11 +42,12 @@ mod trace;
 mod watch;
 mod world;
 
+pub use crate::finding::{Finding, Oracle};
 pub use campaign::{Campaign, Told, Totals, campaign, outcome_of};
 pub use network::Weather;
 pub use part::{Marker, Part};
 pub use plan::{DiskPlan, NodePlan, Rest, SimPlan, Temper};
-pub use run::{Finding, Oracle, Outcome, replay_text, run, run_marked, tell};
+pub use run::{Outcome, replay_text, run, run_marked, tell};
 pub use schedule::ScheduleError;
 pub use shrink::{Shrunk, Size, TRIES_MAX, shrink};
 pub use swarm::{Wishes, draw};

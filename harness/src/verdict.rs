@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::finding::Finding;
 use rashomon_checker::check::{CheckReport, Validity};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,9 @@ pub struct VerdictRecord {
     /// The first violation that was seen while the run went on, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_live: Option<Sighting>,
+    /// What else is wrong with the store; never the reason of an invalid verdict, always one against a valid one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// Node processes that ended although nobody killed them, in words.
     pub unexpected_exits: Vec<String>,
     /// Commands for a person, run from the folder in which the run was started.

@@ -3,7 +3,7 @@
 //! The first half of the time the hunt is *blind*: the seeds are those of any campaign, which know nothing of the bug. If that
 //! finds nothing, it is *directed*: to the number of nodes, the workload and the faults that the table of bugs names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -13,6 +13,7 @@ use super::statistics::Median;
 use super::{About, Bug};
 use crate::nemesis::FaultSpec;
 use crate::sim::{Finding, Outcome, Wishes, outcome_of};
+use crate::verdict::OutcomeCounts;
 
 /// Catches after which enough is known of how long one takes.
 pub const CATCHES_ENOUGH: u64 = 10;
@@ -36,12 +37,15 @@ pub struct Hunt {
     pub runs: u64,
     /// Operations so far.
     pub operations: u64,
-    /// Seconds of one core so far.
+    /// Seconds so far: of one core in the simulator, of a clock with processes.
     pub seconds: f64,
-    /// Runs that found something, where the same seed on a correct build finds nothing.
+    /// Runs that found something; in the simulator only where the same seed on a correct build finds nothing.
     pub catches: u64,
     /// Runs that found something, but so did the same seed on a correct build.
     pub alarms: u64,
+    /// Runs without a result because the harness failed.
+    #[serde(default)]
+    pub troubles: u64,
     /// Who found something first, and how often.
     pub first: BTreeMap<String, u64>,
     /// Who found something at all, and how often.
@@ -59,6 +63,9 @@ pub struct Example {
     pub finding: Finding,
     /// The command that shows it again.
     pub command: String,
+    /// The folder of the run, of real processes, below that of the hunts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
 }
 
 impl Hunt {
@@ -75,6 +82,7 @@ impl Hunt {
             seconds: 0.0,
             catches: 0,
             alarms: 0,
+            troubles: 0,
             first: BTreeMap::new(),
             seen_by: BTreeMap::new(),
             example: None,
@@ -134,29 +142,44 @@ impl Hunt {
     }
 
     fn take(&mut self, bug: Option<Bug>, wishes: &Wishes, outcome: &Outcome) {
-        self.runs += 1;
-        self.next_seed += 1;
-        let counts = outcome.operations;
-        self.operations += counts.ok + counts.fail + counts.info;
-        let Some(first) = outcome.findings.first() else { return };
-        if bug.is_some() && self.is_alarm(wishes, outcome.plan.seed) {
+        self.count_run(outcome.operations);
+        if !outcome.findings.is_empty() && bug.is_some() && self.is_alarm(wishes, outcome.plan.seed)
+        {
             self.alarms += 1;
             return;
         }
+        let seed = outcome.plan.seed;
+        self.count_findings(&outcome.findings, |finding| Example {
+            seed,
+            finding,
+            command: command(bug, wishes, seed),
+            folder: None,
+        });
+    }
+
+    /// A run came to its end.
+    pub fn count_run(&mut self, operations: OutcomeCounts) {
+        self.runs += 1;
+        self.next_seed += 1;
+        self.operations += operations.ok + operations.fail + operations.info;
+    }
+
+    /// What the run found, the first first; nothing, perhaps. `example`: the run as one, if it is the first that found
+    /// something.
+    pub fn count_findings(
+        &mut self,
+        findings: &[Finding],
+        example: impl FnOnce(Finding) -> Example,
+    ) {
+        let Some(first) = findings.first() else { return };
         self.catches += 1;
         *self.first.entry(first.oracle.to_string()).or_default() += 1;
-        let mut seen: Vec<String> =
-            outcome.findings.iter().map(|finding| finding.oracle.to_string()).collect();
-        seen.sort_unstable();
-        seen.dedup();
+        let seen: BTreeSet<String> =
+            findings.iter().map(|finding| finding.oracle.to_string()).collect();
         for oracle in seen {
             *self.seen_by.entry(oracle).or_default() += 1;
         }
-        if self.example.is_none() {
-            let number = outcome.plan.seed;
-            let command = command(bug, wishes, number);
-            self.example = Some(Example { seed: number, finding: first.clone(), command });
-        }
+        self.example.get_or_insert_with(|| example(first.clone()));
     }
 }
 

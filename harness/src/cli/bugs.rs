@@ -1,7 +1,10 @@
 //! `rashomon bugs`: hunts every built-in bug, and tells how long it takes to catch each.
 
+mod process;
+
 use std::collections::VecDeque;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -17,12 +20,20 @@ use crate::bugs::matrix::{Matrix, Row};
 use crate::bugs::{About, Bug};
 use crate::console::{result, say};
 use crate::exit::{Exit, worst};
+use crate::runner::interrupt;
+use process::PROCESS;
+use tokio::runtime::Builder;
+use tokio_util::sync::CancellationToken;
+
+/// The name of the other backend.
+const SIM: &str = "sim";
 
 const EXAMPLES: &str = "\
 Examples:
   rashomon bugs                                  every bug in the simulator, up to a minute of one core each
   rashomon bugs --only C01,stale-nack --time-budget 10m
   rashomon bugs --class E                        those that are easy to see
+  rashomon bugs --backend process --time-budget 5m
 
 What a hunt has come to is kept in bugs.jsonl: the same command again goes on where it stopped.
 
@@ -38,14 +49,17 @@ pub struct Args {
     /// Only bugs of this class
     #[arg(long, value_enum, help_heading = "What to hunt")]
     class: Option<Class>,
-    /// Time of one core for each bug
+    /// Where: in the simulator, with real processes, or one after the other
+    #[arg(long, value_enum, default_value_t = Where::Sim, help_heading = "What to hunt")]
+    backend: Where,
+    /// Time for each bug: of one core in the simulator, of a clock with processes
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = quantity::time)]
     #[arg(help_heading = "How much")]
     time_budget: Duration,
-    /// Seeds for each bug, at most; with a budget that is long enough, the result depends on nothing else
+    /// Seeds for each bug, at most; with a budget that is long enough, what the simulator finds depends on nothing else
     #[arg(long, value_name = "N", help_heading = "How much")]
     seeds: Option<u64>,
-    /// Time of one core for correct builds in the same campaigns
+    /// The same for correct builds in the same campaigns
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = quantity::time)]
     #[arg(help_heading = "How much")]
     clean_budget: Duration,
@@ -59,6 +73,26 @@ pub struct Args {
     /// Result on stdout: for people, or one JSON object
     #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Output")]
     format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Where {
+    /// In the simulator
+    Sim,
+    /// With real processes
+    Process,
+    /// In the simulator, then with real processes
+    Both,
+}
+
+impl Where {
+    const fn backends(self) -> &'static [&'static str] {
+        match self {
+            Self::Sim => &[SIM],
+            Self::Process => &[PROCESS],
+            Self::Both => &[SIM, PROCESS],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,6 +119,10 @@ pub fn main(args: &Args) -> Exit {
     };
     match hunt_all(args, &bugs) {
         Ok(matrix) => conclude(args, &matrix),
+        Err(HuntError::Stopped) => {
+            say(&HuntError::Stopped.to_string());
+            Exit::Interrupted
+        }
         Err(error) => {
             say(&format!("error: {error}"));
             Exit::Internal
@@ -111,33 +149,40 @@ fn chosen(args: &Args) -> Result<Vec<Bug>, String> {
     Ok(Bug::ALL.into_iter().filter(|bug| of_class(bug) && wanted(bug)).collect())
 }
 
+/// Why hunting ended early.
+#[derive(Debug, thiserror::Error)]
+enum HuntError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("cannot listen to signals: {0}")]
+    Signals(io::Error),
+    #[error("{bug}, with real processes: {what}")]
+    Trouble { bug: String, what: String },
+    #[error("stopped; the same command again goes on from here")]
+    Stopped,
+}
+
 /// What is hunted: a bug, or an alarm on a correct build.
 type Prey = Option<Bug>;
 
-fn hunt_all(args: &Args, bugs: &[Bug]) -> Result<Matrix, LedgerError> {
+/// What all hunts share.
+struct Hunting<'a> {
+    args: &'a Args,
+    backend: &'static str,
+    ledger: &'a Mutex<Ledger>,
+    stop: &'a CancellationToken,
+}
+
+fn hunt_all(args: &Args, bugs: &[Bug]) -> Result<Matrix, HuntError> {
     let path = args.out.join("bugs.jsonl");
     fs::create_dir_all(&args.out)
         .map_err(|reason| LedgerError::Io { path: args.out.clone(), reason })?;
     let ledger = Mutex::new(Ledger::open(&path)?);
-    let todo: VecDeque<Prey> =
-        std::iter::once(None).chain(bugs.iter().copied().map(Some)).collect();
-    let todo = Mutex::new(todo);
-    let trouble: Mutex<Option<LedgerError>> = Mutex::new(None);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..args.jobs.map_or(cores, usize::from) {
-            scope.spawn(|| {
-                while let Some(prey) = lock(&todo).pop_front() {
-                    if let Err(error) = hunt(args, prey, &ledger) {
-                        lock(&trouble).get_or_insert(error);
-                        lock(&todo).clear();
-                    }
-                }
-            });
-        }
-    });
-    if let Some(error) = lock(&trouble).take() {
-        return Err(error);
+    let signals = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let signals = signals.map_err(HuntError::Signals)?;
+    let stop = interrupt::listen(signals.handle()).map_err(HuntError::Signals)?;
+    for backend in args.backend.backends() {
+        hunt_with(&Hunting { args, backend, ledger: &ledger, stop: &stop }, bugs)?;
     }
     let ledger = lock(&ledger);
     let rows =
@@ -150,14 +195,37 @@ fn hunt_all(args: &Args, bugs: &[Bug]) -> Result<Matrix, LedgerError> {
     })
 }
 
+/// All hunts of one backend, several at a time.
+fn hunt_with(hunting: &Hunting<'_>, bugs: &[Bug]) -> Result<(), HuntError> {
+    let reached = |bug: &Bug| hunting.backend == SIM || process::can_reach(*bug);
+    let bugs = bugs.iter().copied().filter(reached).map(Some);
+    let todo: Mutex<VecDeque<Prey>> = Mutex::new(std::iter::once(None).chain(bugs).collect());
+    let trouble: Mutex<Option<HuntError>> = Mutex::new(None);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..hunting.args.jobs.map_or(cores, usize::from) {
+            scope.spawn(|| {
+                while let Some(prey) = lock(&todo).pop_front() {
+                    if let Err(error) = hunt(hunting, prey) {
+                        lock(&trouble).get_or_insert(error);
+                        lock(&todo).clear();
+                    }
+                }
+            });
+        }
+    });
+    lock(&trouble).take().map_or(Ok(()), Err)
+}
+
 /// One hunt, from where it stood. It is written down now and then, so that little is lost.
-fn hunt(args: &Args, prey: Prey, ledger: &Mutex<Ledger>) -> Result<(), LedgerError> {
+fn hunt(hunting: &Hunting<'_>, prey: Prey) -> Result<(), HuntError> {
+    let Hunting { args, backend, ledger, stop } = *hunting;
     let (name, budget) = match prey {
         Some(bug) => (bug.name(), args.time_budget),
         None => ("none", args.clean_budget),
     };
-    let known = lock(ledger).hunt(name, "sim").cloned();
-    let mut hunt = known.unwrap_or_else(|| Hunt::new(prey, "sim"));
+    let known = lock(ledger).hunt(name, backend).cloned();
+    let mut hunt = known.unwrap_or_else(|| Hunt::new(prey, backend));
     let mut noted = Instant::now();
     // A correct build that raises an alarm is not hunted for more of them.
     let enough =
@@ -167,8 +235,18 @@ fn hunt(args: &Args, prey: Prey, ledger: &Mutex<Ledger>) -> Result<(), LedgerErr
         Some(_) => hunt.is_over(budget),
         None => hunt.catches > 0 || hunt.seconds >= budget.as_secs_f64(),
     };
-    while !over(&hunt) {
-        hunt.step(prey, budget);
+    while !over(&hunt) && !stop.is_cancelled() {
+        let stepped = match backend {
+            PROCESS => process::step(&mut hunt, prey, &args.out, stop),
+            _ => {
+                hunt.step(prey, budget);
+                Ok(())
+            }
+        };
+        if let Err(what) = stepped {
+            lock(ledger).note(&hunt)?;
+            return Err(HuntError::Trouble { bug: name.to_owned(), what });
+        }
         if noted.elapsed() > Duration::from_secs(10) {
             noted = Instant::now();
             lock(ledger).note(&hunt)?;
@@ -176,16 +254,17 @@ fn hunt(args: &Args, prey: Prey, ledger: &Mutex<Ledger>) -> Result<(), LedgerErr
         }
     }
     say(&so_far(&hunt));
-    lock(ledger).note(&hunt)
+    lock(ledger).note(&hunt)?;
+    if stop.is_cancelled() && !over(&hunt) { Err(HuntError::Stopped) } else { Ok(()) }
 }
 
 fn so_far(hunt: &Hunt) -> String {
-    let Hunt { bug, catches, runs, seconds, .. } = hunt;
+    let Hunt { bug, backend, catches, runs, seconds, .. } = hunt;
     let found = hunt
         .example
         .as_ref()
         .map_or(String::new(), |example| format!(", first by {}", example.finding.oracle));
-    format!("{bug}: caught in {catches} of {runs} runs, {seconds:.1} s{found}")
+    format!("{bug} ({backend}): caught in {catches} of {runs} runs, {seconds:.1} s{found}")
 }
 
 fn command(args: &Args) -> String {

@@ -2,18 +2,19 @@
 
 mod plan;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches, ValueEnum};
 use rashomon_checker::check::Validity;
+use tokio_util::sync::CancellationToken;
 
 use super::quantity::{self, Bytes, Clients};
 use super::usage_error;
 use crate::console::{result, say};
 use crate::descriptors;
 use crate::exit::{Exit, worst};
+use crate::progress::Voice;
 use crate::run_folder::{RunFolder, WallTime};
 use crate::runner::{self, Finished, KeepData, Run, RunError};
 use crate::verdict::{Commands, VerdictRecord};
@@ -80,6 +81,9 @@ pub struct Args {
     #[arg(help_heading = "Faults", value_parser = quantity::time)]
     fault_interval: Duration,
 
+    /// End load and faults at the first violation, which is all that a verdict needs
+    #[arg(long, help_heading = "Checking")]
+    stop_at_violation: bool,
     /// Time that checking may take; beyond, the verdict is unknown
     #[arg(long, value_name = "TIME", default_value = "60s", help_heading = "Checking")]
     #[arg(value_parser = quantity::time)]
@@ -136,6 +140,47 @@ enum Keep {
     Never,
 }
 
+/// A run without anybody to tell of it: what it came to, and where.
+pub(super) struct Quiet {
+    /// What it came to.
+    pub(super) finished: Result<Finished, RunError>,
+    /// Where it left what it did.
+    pub(super) folder: RunFolder,
+    /// The command line that gives its plan again.
+    pub(super) command: String,
+}
+
+/// Carries out what was typed without a word; `interrupt` stops it.
+pub(super) fn quietly(
+    args: &Args,
+    program: &str,
+    interrupt: &CancellationToken,
+) -> Result<Quiet, String> {
+    let started = WallTime::now();
+    let resolved = plan::resolve(args, program, started)?;
+    let (plan, workload) = (&resolved.plan, resolved.workload);
+    let folder = RunFolder::create(&args.out, started, workload.name(), plan.seed);
+    let folder = folder.map_err(|error| error.to_string())?;
+    let commands = plan::commands(program, plan, workload, folder.path());
+    let finished = runner::run(&Run {
+        plan,
+        workload,
+        folder: &folder,
+        keep_data: args.keep_data.into(),
+        voice: Voice::Silent,
+        stop_at_violation: args.stop_at_violation,
+        interrupt: Some(interrupt),
+        commands: &commands,
+    });
+    Ok(Quiet { finished, folder, command: resolved.plan.command })
+}
+
+/// Why what was typed cannot be carried out, if it cannot.
+#[cfg(test)]
+pub(super) fn rejected(args: &Args) -> Option<String> {
+    plan::resolve(args, "rashomon", WallTime::now()).err()
+}
+
 /// Runs; `program` is how the program was called, for the commands that repeat what it did.
 pub fn main(args: &Args, program: &str) -> Exit {
     let started = WallTime::now();
@@ -157,7 +202,9 @@ pub fn main(args: &Args, program: &str) -> Exit {
         workload,
         folder: &folder,
         keep_data: args.keep_data.into(),
-        terminal: std::io::stderr().is_terminal(),
+        voice: Voice::of_stderr(),
+        stop_at_violation: args.stop_at_violation,
+        interrupt: None,
         commands: &commands,
     });
     match finished {

@@ -35,7 +35,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) unexpected_exits: &'a [String],
     /// In words, faults that could not be shown to be gone before the final reads.
     pub(crate) not_healed: &'a [String],
-    /// A person stopped the load.
+    /// The load was stopped early.
     pub(crate) interrupted: bool,
 }
 

@@ -19,7 +19,7 @@ use crate::console::say;
 use crate::exit::Exit;
 
 /// Listens from now on; the token is cancelled at the first signal.
-pub(super) fn listen(runtime: &Handle) -> io::Result<CancellationToken> {
+pub(crate) fn listen(runtime: &Handle) -> io::Result<CancellationToken> {
     // Registering needs the runtime's signal driver, and must not be put off: a signal before it would kill the run.
     let _context = runtime.enter();
     let interrupt = signal(SignalKind::interrupt())?;

@@ -12,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use super::coverage::{Coverage, Evidence};
+use super::findings;
+use crate::finding::Finding;
 use crate::plan::{Plan, SCHEMA_VERSION};
+use crate::testimony::Testimony;
 use crate::verdict::{Commands, OutcomeCounts, VerdictRecord};
 
 /// What the checker said, and how long it took.
@@ -53,16 +56,31 @@ pub(crate) fn check_history(
     Ok(Checked { report, seconds: started.elapsed().as_secs_f64() })
 }
 
+/// What is known besides history and faults.
+pub(crate) struct Others<'a> {
+    /// How often the known leader changed.
+    pub(crate) leader_changes: u64,
+    /// Whether it was a signal that ended the load.
+    pub(crate) signalled: bool,
+    /// What the nodes said of themselves.
+    pub(crate) testimony: &'a Testimony,
+}
+
 /// Puts everything that is known about a run into its verdict.
 pub(crate) fn judge(
+    plan: &Plan,
     evidence: &Evidence<'_>,
     checked: Checked,
-    leader_changes: u64,
+    others: &Others<'_>,
     commands: Commands,
 ) -> VerdictRecord {
     let Checked { report, seconds } = checked;
     let coverage = Coverage::of(evidence.history, evidence.load_events, evidence.faults);
     let mut reasons = coverage.gaps(evidence);
+    let mut findings = findings::beside_gaps(plan, evidence, others.testimony);
+    reasons.extend(findings.iter().map(|Finding { oracle, what, .. }| format!("{oracle}: {what}")));
+    findings.extend(findings::in_gaps(evidence, &coverage));
+    findings.sort_by_key(|finding| finding.at);
     let validity = match report.validity {
         Validity::Valid if reasons.is_empty() => Validity::Valid,
         Validity::Valid => Validity::Unknown,
@@ -79,7 +97,12 @@ pub(crate) fn judge(
         reasons.push("no operation succeeded while a fault was in force".to_owned());
     }
     if evidence.interrupted {
-        reasons.push("stopped early by a signal".to_owned());
+        let why = if others.signalled {
+            "stopped early by a signal"
+        } else {
+            "ended at the first violation"
+        };
+        reasons.push(why.to_owned());
     }
     VerdictRecord {
         schema_version: SCHEMA_VERSION,
@@ -91,7 +114,8 @@ pub(crate) fn judge(
         ok_during_faults: coverage.ok_during_faults,
         ok_after_faults: coverage.ok_after_faults,
         faults: coverage.faults,
-        leader_changes,
+        leader_changes: others.leader_changes,
+        findings,
         first_ok_ms: coverage.first_ok.map(|nanos| nanos as f64 / 1e6),
         seen_live: None,
         unexpected_exits: evidence.unexpected_exits.to_vec(),

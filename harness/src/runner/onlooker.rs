@@ -13,6 +13,8 @@ use rashomon_checker::check::{ModelKind, Validity};
 use rashomon_checker::history::{Event, EventRef};
 use rashomon_checker::monitor::{Monitor, MonitorOptions, Violation};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::progress::Progress;
 use crate::recorder::{Listener, RunClock};
 use crate::verdict::Sighting;
@@ -33,14 +35,19 @@ pub(super) struct Seen {
 }
 
 impl Onlooker {
-    /// Starts to watch what the listener is told.
+    /// Starts to watch what the listener is told. The first violation is told to `progress` and cancels `at_violation`.
     pub(super) fn start(
         model: ModelKind,
         clock: RunClock,
         progress: Arc<Progress>,
+        at_violation: CancellationToken,
     ) -> (Listener, Self) {
         let (listener, events) = mpsc::channel();
-        let thread = thread::spawn(move || watch(model, &clock, &progress, &events));
+        let tell = move |sighting: &Sighting| {
+            progress.note(&sighting.sentence);
+            at_violation.cancel();
+        };
+        let thread = thread::spawn(move || watch(model, &clock, &tell, &events));
         (listener.clone(), Self { listener, thread })
     }
 
@@ -56,7 +63,7 @@ impl Onlooker {
 fn watch(
     model: ModelKind,
     clock: &RunClock,
-    progress: &Progress,
+    tell: &impl Fn(&Sighting),
     events: &Receiver<Option<Event>>,
 ) -> Seen {
     let mut monitor = Monitor::new(model, MonitorOptions::default());
@@ -67,7 +74,7 @@ fn watch(
             && seen.sighting.is_none()
         {
             let sighting = sighting(&violation, &event, clock);
-            progress.note(&sighting.sentence);
+            tell(&sighting);
             seen.sighting = Some(sighting);
         }
     }
@@ -91,9 +98,11 @@ mod tests {
     use super::*;
 
     fn seen(answer: Value) -> Seen {
-        let progress = Arc::new(Progress::new(Duration::from_secs(1), false));
+        let progress =
+            Arc::new(Progress::new(Duration::from_secs(1), crate::progress::Voice::Lines));
+        let found = CancellationToken::new();
         let (listener, onlooker) =
-            Onlooker::start(ModelKind::Register, RunClock::start(), progress);
+            Onlooker::start(ModelKind::Register, RunClock::start(), progress, found.clone());
         let steps = [
             (EventKind::Invoke, "write", Value::Int(3)),
             (EventKind::Ok, "write", Value::Int(3)),
@@ -114,7 +123,9 @@ mod tests {
             };
             listener.send(Some(event)).unwrap();
         }
-        onlooker.finish()
+        let seen = onlooker.finish();
+        assert_eq!(found.is_cancelled(), seen.sighting.is_some());
+        seen
     }
 
     #[test]

@@ -26,7 +26,7 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How long the load goes on after the last heal.
 const RECOVERY: Duration = Duration::from_secs(1);
 /// How much longer it goes on while too little of it succeeds: elections and repeated restarts take their time.
-const RECOVERY_MAX: Duration = Duration::from_secs(20);
+pub(super) const RECOVERY_MAX: Duration = Duration::from_secs(20);
 /// How long the final reads go on without an answer.
 const FINAL_READS_PATIENCE: Duration = Duration::from_secs(15);
 

@@ -28,7 +28,7 @@ struct Left {
     final_reads: FinalReads,
 }
 
-fn plan(workload: &dyn Workload, seed: u64) -> Plan {
+pub(super) fn plan(workload: &dyn Workload, seed: u64) -> Plan {
     Plan {
         schema_version: SCHEMA_VERSION,
         tool_version: String::new(),

@@ -10,8 +10,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::heap::Moment;
-use super::run::{Finding, Outcome, run};
+use super::run::{Outcome, run};
 use super::swarm::{Wishes, draw};
+use crate::finding::Finding;
 use crate::verdict::OutcomeCounts;
 
 /// What a campaign is to do.

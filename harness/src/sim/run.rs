@@ -14,7 +14,6 @@
 //! Findings come from oracles that know nothing of each other: the history by the checker, invariants by the watch, liveness
 //! by these phases, and processes that broke. Which of them saw something first is part of the result.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +22,6 @@ use rashomon_checker::check::ModelKind;
 use rashomon_checker::history::{Event, EventKind, EventRef};
 use rashomon_checker::monitor::{Monitor, MonitorOptions};
 use rashomon_workloads::{Invocation, Shape, Workload};
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::act::Strike;
@@ -35,6 +33,7 @@ use super::schedule::{Schedule, ScheduleError};
 use super::trace::Story;
 use super::world::{Work, World};
 use crate::client::{Client, Completion};
+use crate::finding::{Finding, Oracle};
 use crate::plan::{Plan, SCHEMA_VERSION};
 use crate::recorder::{Recorder, RunClock};
 use crate::runner::agenda::Agenda;
@@ -56,43 +55,6 @@ const READS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The invariant that whole stores are compared for.
 const SAME_STATE: &str = "same-state";
-
-/// Who found something.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "oracle", content = "name")]
-pub enum Oracle {
-    /// The checker: no order of events explains what clients saw.
-    Linearizability,
-    /// A look inside: this invariant does not hold.
-    Invariant(String),
-    /// The healed cluster does not do in time what it should.
-    Liveness,
-    /// A process broke, or refused to start.
-    Crash,
-}
-
-impl fmt::Display for Oracle {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Linearizability => out.write_str("linearizability"),
-            Self::Invariant(name) => write!(out, "invariant {name}"),
-            Self::Liveness => out.write_str("liveness"),
-            Self::Crash => out.write_str("crash"),
-        }
-    }
-}
-
-/// Something that is wrong with the cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Who found it.
-    #[serde(flatten)]
-    pub oracle: Oracle,
-    /// When, in nanoseconds of virtual time.
-    pub at: Moment,
-    /// What, in words.
-    pub what: String,
-}
 
 /// What a run came to.
 #[derive(Debug, Clone)]

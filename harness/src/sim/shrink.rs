@@ -22,8 +22,9 @@ use serde::Serialize;
 use super::act::Strike;
 use super::heap::Moment;
 use super::plan::{MS, Omitted, SimPlan, Temper};
-use super::run::{Oracle, Outcome, replay};
+use super::run::{Outcome, replay};
 use super::schedule::Schedule;
+use crate::finding::Oracle;
 use ddmin::ddmin;
 
 mod ddmin;

@@ -314,6 +314,7 @@ pub(crate) fn verdict(
         leader_changes: 3,
         first_ok_ms: Some(612.4),
         seen_live: None,
+        findings: Vec::new(),
         unexpected_exits: Vec::new(),
         commands: Commands {
             run_again: plan.command.clone(),

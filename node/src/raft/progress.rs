@@ -31,8 +31,9 @@ pub(super) struct Progress {
     pub(super) round_answered: u64,
     /// The latest heartbeat round it was sent.
     pub(super) round_sent: u64,
-    /// The last round that it had been sent when a rejection made us start over.
-    rejected_in: u64,
+    /// How many messages may be on the way, besides the bound for all: little after a rejection, twice as many with each round trip
+    /// in which nothing is rejected.
+    window: usize,
     /// The commit index it was told last, since the mode last changed.
     pub(super) commit_sent: LogIndex,
 }
@@ -63,7 +64,7 @@ impl Progress {
             contact: now,
             round_answered: 0,
             round_sent: 0,
-            rejected_in: 0,
+            window: usize::MAX,
             commit_sent: LogIndex(0),
         }
     }
@@ -72,7 +73,7 @@ impl Progress {
     pub(super) fn has_room(&self, inflight_max: usize) -> bool {
         match &self.mode {
             Mode::Probe { waiting } => !waiting,
-            Mode::Replicate { inflight } => inflight.len() < inflight_max,
+            Mode::Replicate { inflight } => inflight.len() < inflight_max.min(self.window),
         }
     }
 
@@ -111,23 +112,22 @@ impl Progress {
             Mode::Replicate { inflight } => {
                 while inflight.front().is_some_and(|last| *last <= matched) {
                     inflight.pop_front();
+                    self.window = self.window.saturating_add(1);
                 }
             }
         }
     }
 
-    /// The follower refused entries of `round` behind `prev`; the logs may agree at `guess`. `false`: the answer is out of
-    /// date.
+    /// The follower refused entries behind `prev`; the logs may agree at `guess`. `false`: the answer is out of date.
     ///
-    /// A window of messages is sent again at most once in a round. Each of its messages may be rejected, and each rejection
-    /// would have the rest sent again: where messages overtake each other, that grows without end. If something was lost a
-    /// second time in a round, the next heartbeat is rejected as well.
-    pub(super) fn rejected(&mut self, prev: LogIndex, guess: LogIndex, round: u64) -> bool {
+    /// Each message of a window may be rejected, so a rejection must not have a whole window sent again: where messages
+    /// overtake each other, that grows without end. What is sent is to match what gets through (Jacobson, 1988).
+    pub(super) fn rejected(&mut self, prev: LogIndex, guess: LogIndex) -> bool {
         match self.mode {
-            Mode::Replicate { .. } if prev <= self.matched || round <= self.rejected_in => false,
+            Mode::Replicate { .. } if prev <= self.matched => false,
             Mode::Replicate { .. } => {
                 self.probe();
-                self.rejected_in = self.round_sent;
+                self.window = 1;
                 true
             }
             Mode::Probe { .. } if self.next.prev() != prev => false,
@@ -173,7 +173,6 @@ mod tests {
 
     fn replicating(matched: u64) -> Progress {
         let mut progress = Progress::new(LogIndex(matched + 1), Nanos(0));
-        progress.round_sent = 1;
         progress.accepted(LogIndex(matched));
         progress
     }
@@ -185,7 +184,7 @@ mod tests {
         progress.sent(Some(LogIndex(9)));
         assert!(!progress.has_room(4));
         assert_eq!(progress.next, LogIndex(8));
-        assert!(progress.rejected(LogIndex(7), LogIndex(3), 1));
+        assert!(progress.rejected(LogIndex(7), LogIndex(3)));
         assert!(progress.has_room(4));
         assert_eq!(progress.next, LogIndex(4));
     }
@@ -214,7 +213,7 @@ mod tests {
     fn a_lost_message_sends_replication_back_to_the_last_match() {
         let mut progress = replicating(3);
         progress.sent(Some(LogIndex(9)));
-        assert!(progress.rejected(LogIndex(9), LogIndex(3), 1));
+        assert!(progress.rejected(LogIndex(9), LogIndex(3)));
         assert_eq!(
             (progress.next, progress.mode.clone()),
             (LogIndex(4), Mode::Probe { waiting: false })
@@ -224,24 +223,25 @@ mod tests {
     /// Found by simulation (seeds 41 and 438): messages that overtook each other were rejected, each rejection had the
     /// window sent again, and of that more was rejected.
     #[test]
-    fn a_window_is_sent_again_once_a_round() {
+    fn after_a_rejection_little_is_sent_and_then_more_and_more() {
         let mut progress = replicating(3);
-        progress.round_sent = 5;
-        let window = |progress: &mut Progress| {
-            for last in 4..20 {
-                progress.sent(Some(LogIndex(last)));
+        let fill = |progress: &mut Progress| {
+            let before = progress.next;
+            while progress.has_room(16) {
+                progress.sent(Some(progress.next));
             }
+            progress.next.0 - before.0
         };
-        window(&mut progress);
-        assert!(progress.rejected(LogIndex(7), LogIndex(3), 5));
+        assert_eq!(fill(&mut progress), 16);
+        assert!(progress.rejected(LogIndex(7), LogIndex(3)));
         progress.sent(Some(LogIndex(4)));
         progress.accepted(LogIndex(4));
-        window(&mut progress);
-        for late in [8, 12, 15] {
-            assert!(!progress.rejected(LogIndex(late), LogIndex(3), 5), "of the first window");
+        let mut sent = Vec::new();
+        for _ in 0..6 {
+            sent.push(fill(&mut progress));
+            progress.accepted(progress.next.prev());
         }
-        progress.round_sent = 6;
-        assert!(progress.rejected(LogIndex(19), LogIndex(7), 6), "lost again");
+        assert_eq!(sent, [1, 2, 4, 8, 16, 16]);
     }
 
     /// A follower with a slow disk confirms a round before it has stored what it was sent earlier.
@@ -260,10 +260,10 @@ mod tests {
     #[test]
     fn late_rejections_change_nothing() {
         let mut progress = replicating(5);
-        assert!(!progress.rejected(LogIndex(4), LogIndex(2), 1));
+        assert!(!progress.rejected(LogIndex(4), LogIndex(2)));
         progress.probe();
         progress.sent(None);
-        assert!(!progress.rejected(LogIndex(9), LogIndex(2), 1));
+        assert!(!progress.rejected(LogIndex(9), LogIndex(2)));
         assert!(!progress.has_room(1));
     }
 
@@ -283,11 +283,11 @@ mod tests {
     #[test]
     fn a_hint_moves_next_but_not_matched() {
         let mut progress = Progress::new(LogIndex(9), Nanos(0));
-        assert!(progress.rejected(LogIndex(8), LogIndex(8), 1));
+        assert!(progress.rejected(LogIndex(8), LogIndex(8)));
         assert_eq!((progress.matched, progress.next), (LogIndex(0), LogIndex(8)));
         let mut known = replicating(5);
         known.probe();
-        assert!(known.rejected(LogIndex(5), LogIndex(1), 1));
+        assert!(known.rejected(LogIndex(5), LogIndex(1)));
         assert_eq!(known.next, LogIndex(6));
     }
 }

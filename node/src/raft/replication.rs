@@ -110,7 +110,7 @@ impl Raft {
         if bugs.forgiving() && follower.has_lost(prev_index, guess, round) {
             follower.forget_match(guess);
         } else {
-            follower.rejected(prev_index, guess, round);
+            follower.rejected(prev_index, guess);
         }
     }
 

@@ -60,7 +60,9 @@ fn verdict(evidence: &Evidence<'_>, checked: Checked) -> VerdictRecord {
         check_again: String::new(),
         report_again: String::new(),
     };
-    judge(evidence, checked, 3, commands)
+    let plan = crate::runner::tests::plan(rashomon_workloads::by_name("register").unwrap(), 1);
+    let others = Others { leader_changes: 3, signalled: true, testimony: &Testimony::default() };
+    judge(&plan, evidence, checked, &others, commands)
 }
 
 #[test]
