@@ -74,8 +74,7 @@ fn warm_up_and(measure: impl FnOnce()) {
 
 /// This program and another one in turn.
 fn compare(other: &str) -> io::Result<()> {
-    // Whole paths, of one length if both were built in one place: where a stack begins depends on the length of a program's
-    // name, and that alone made 5 % of difference between a program and itself.
+    // Whole paths, of one length if both were built in one place: where a stack begins depends on a program's name.
     let programs = [std::env::current_exe()?, std::fs::canonicalize(other)?];
     let mut times = [Vec::new(), Vec::new()];
     for turn in 0..ROUNDS {
