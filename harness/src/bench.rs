@@ -1,9 +1,10 @@
-//! Measurements: how fast the bundled node and the proxy are, each beside something to compare it with.
+//! Measurements: how fast the bundled node, the proxy and the simulator are, each beside something to compare it with.
 //!
 //! ```text
 //! bench node:   bundled cluster ──┐ in turn, round by round, the same load on each
 //!               --endpoints ──────┘ (any etcd v3 server)         -> medians, ratios
 //! bench proxy:  echo and sink, dialled directly and through one link, in turn
+//! bench sim:    idle, calm and stormy clusters, with and without invariants, in turn
 //! ```
 //!
 //! **Owns** closed-loop load, the turns, and the figures. **Refuses to own** goals: nothing here says what is fast enough.
@@ -17,6 +18,7 @@ mod figures;
 mod load;
 pub(crate) mod node;
 pub(crate) mod proxy;
+pub(crate) mod sim;
 mod steps;
 
 pub(crate) use error::BenchError;

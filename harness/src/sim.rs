@@ -30,6 +30,7 @@ mod invariants;
 mod member;
 mod network;
 mod parcel;
+mod part;
 mod plan;
 mod reach;
 mod run;
@@ -46,12 +47,14 @@ pub use crate::finding::{Finding, Oracle};
 pub use campaign::{Campaign, Told, Totals, campaign, outcome_of};
 pub use explain::explain;
 pub use network::Weather;
+pub use part::{Marker, Part};
 pub use plan::{DiskPlan, NodePlan, Rest, SimPlan, Temper};
-pub use run::{Outcome, replay_text, run, tell};
+pub use run::{Outcome, replay_text, run, run_marked, tell};
 pub use schedule::ScheduleError;
 pub use shrink::{Needs, Shrunk, Size, TRIES_MAX, shrink};
 pub use swarm::{Wishes, draw};
 pub use trace::{Fate, Kind, Lane, Line, Story, Unseen, What};
+pub use world::Work;
 
 /// An invariant, for people.
 #[derive(Debug, Clone, Copy, serde::Serialize)]

@@ -168,10 +168,39 @@ fn a_link_is_measured_both_ways() {
 }
 
 #[test]
+fn the_simulator_is_measured_with_and_without_invariants_and_by_parts() {
+    let small =
+        ["sim", "--duration", "500ms", "--seeds", "3..5", "--rounds", "2", "--nodes", "3,1"];
+    let output = bench(&small).args(["--format", "json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let figures: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(figures["seeds"], "3..5");
+    let turns = figures["rounds"].as_array().unwrap();
+    assert_eq!(turns.len(), 2 * 8, "two sizes idle and calm, storms, and all but idle twice");
+    for turn in turns {
+        assert!(turn["simulated_s"].as_f64().unwrap() > 1.0, "{turn}");
+        assert!(turn["cpu_s"].as_f64().unwrap() > 0.0, "{turn}");
+        assert!(turn["events"].as_u64().unwrap() > 0, "{turn}");
+        assert_eq!(turn["failed"], 0, "{turn}");
+    }
+    for shares in figures["shares"].as_array().unwrap() {
+        let parts = shares["parts"].as_object().unwrap();
+        let sum: f64 = parts.values().map(|share| share.as_f64().unwrap()).sum();
+        assert!(shares["looks"] == 0 || (sum - 1.0).abs() < 1e-6, "{shares}");
+    }
+    let table = bench(&small).output().unwrap();
+    for part in ["sim s/CPU s", "idle", "calm", "storm", "letters", "invariants", "checker"] {
+        assert!(stdout(&table).contains(part), "{part} in {}", stdout(&table));
+    }
+    let missing = bench(&["sim", "--seeds", "5..5"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(254), "{}", stderr(&missing));
+}
+
+#[test]
 fn nothing_to_measure_is_a_usage_error_with_help() {
     let nothing = bench(&[]).output().unwrap();
     assert_eq!(nothing.status.code(), Some(254));
-    for verb in ["node", "proxy"] {
+    for verb in ["node", "proxy", "sim"] {
         assert!(stderr(&nothing).contains(verb), "{}", stderr(&nothing));
     }
 }

@@ -2,6 +2,7 @@
 
 mod node;
 mod proxy;
+mod sim;
 
 use std::io::IsTerminal;
 
@@ -27,6 +28,8 @@ enum What {
     Node(node::Args),
     /// One link of the proxy: the time it adds to a round trip, bytes by the second
     Proxy(proxy::Args),
+    /// The simulator on one core: virtual time by the second, with and without invariants, and what takes the time
+    Sim(sim::Args),
 }
 
 /// Measures.
@@ -34,6 +37,7 @@ pub fn main(args: &Args) -> Exit {
     match &args.what {
         What::Node(args) => node::main(args),
         What::Proxy(args) => proxy::main(args),
+        What::Sim(args) => sim::main(args),
     }
 }
 

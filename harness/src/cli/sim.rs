@@ -118,7 +118,7 @@ pub struct Args {
     format: Format,
 }
 
-fn seeds(text: &str) -> Result<Range<u64>, String> {
+pub(super) fn seeds(text: &str) -> Result<Range<u64>, String> {
     let parsed = text.split_once("..").and_then(|(first, end)| {
         Some(first.trim().parse::<u64>().ok()?..end.trim().parse::<u64>().ok()?)
     });

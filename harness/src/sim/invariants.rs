@@ -11,7 +11,7 @@ use std::fmt::Debug;
 
 use rashomon_node::raft::{LogIndex, NodeId, Role, Status};
 
-use super::watch::{Mark, Shadows, Sight};
+use super::watch::{Mark, Shadows, Sight, SightKind};
 
 mod ack_durable;
 mod command_once;
@@ -55,6 +55,8 @@ pub(super) struct About {
     pub(super) holds: &'static str,
     /// Where that comes from.
     pub(super) source: &'static str,
+    /// What it looks at. It is told of nothing else.
+    pub(super) sees: &'static [SightKind],
     make: fn(usize) -> Box<dyn Invariant>,
 }
 
@@ -88,9 +90,9 @@ pub(super) const ALL: &[About] = &[
     nothing_absurd::ABOUT,
 ];
 
-/// All of them with their names, for a cluster of so many nodes.
-pub(super) fn all(nodes: usize) -> impl Iterator<Item = (&'static str, Box<dyn Invariant>)> {
-    ALL.iter().map(move |about| (about.name, (about.make)(nodes)))
+/// All of them with what there is to know about each, for a cluster of so many nodes.
+pub(super) fn all(nodes: usize) -> impl Iterator<Item = (&'static About, Box<dyn Invariant>)> {
+    ALL.iter().map(move |about| (about, (about.make)(nodes)))
 }
 
 /// Whether a node leads a term that it did not lead at the end of its last turn.
@@ -119,6 +121,8 @@ mod stage;
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
 
     use super::*;
 
@@ -132,6 +136,26 @@ mod tests {
                 |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
             assert!(words.all(word), "{name}");
             assert!(!holds.is_empty() && !source.is_empty(), "{name}");
+        }
+    }
+
+    /// An invariant that forgot to say what it looks at would hold for ever.
+    #[test]
+    fn each_looks_at_what_its_code_names_and_at_nothing_else() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sim/invariants");
+        for About { name, sees, .. } in ALL {
+            let file = folder.join(name.replace('-', "_")).with_extension("rs");
+            let text = fs::read_to_string(file).unwrap();
+            let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = code.collect::<Vec<_>>().join("\n");
+            let named: BTreeSet<&str> = code
+                .split("Sight::")
+                .skip(1)
+                .filter_map(|rest| rest.split(|char: char| !char.is_alphanumeric()).next())
+                .collect();
+            let told: Vec<String> = sees.iter().map(|kind| format!("{kind:?}")).collect();
+            assert_eq!(named, told.iter().map(String::as_str).collect(), "{name}");
         }
     }
 }

@@ -17,6 +17,7 @@ use rashomon_node::replica::{Broken, Claim, Door, Group, Input, Journal, Replica
 use rashomon_node::storage::memory::MemDisk;
 use rashomon_node::storage::{Replay, WalError, WalOptions};
 
+use super::part::Part;
 use super::watch::{Sight, Watch};
 
 mod clerk;
@@ -169,7 +170,9 @@ impl Process {
             street.watch.see(&Sight::Waits { node, now: local, until });
         }
         wishes.apply = self.shop.has_batches();
+        let part = street.watch.marker.set(Part::Logs);
         self.log(local, mailbox, &mut wishes);
+        street.watch.marker.set(part);
         wishes
     }
 

@@ -181,6 +181,14 @@ impl SimPlan {
     }
 }
 
+impl SimPlan {
+    /// Leaves every operation of every client out.
+    pub fn omit_all(&mut self) {
+        let all = |client| Omitted { client, operations: None };
+        self.omitted = (0..self.clients).map(all).collect();
+    }
+}
+
 impl NodePlan {
     /// What a node started by `rashomon run` has.
     pub const DEFAULT: Self = Self {

@@ -28,11 +28,12 @@ use tokio_util::sync::CancellationToken;
 use super::act::Strike;
 use super::explain::concerned;
 use super::heap::Moment;
+use super::part::{Marker, Part};
 use super::plan::{MS, Omitted, SECOND, SimPlan};
 use super::reach::Simulated;
 use super::schedule::{Schedule, ScheduleError};
 use super::trace::Story;
-use super::world::World;
+use super::world::{Work, World};
 use crate::client::{Client, Completion};
 use crate::finding::{Finding, Oracle};
 use crate::plan::{Plan, SCHEMA_VERSION};
@@ -74,8 +75,8 @@ pub struct Outcome {
     pub faults: u64,
     /// Nanoseconds of virtual time.
     pub time: Moment,
-    /// Events of the simulation.
-    pub happened: u64,
+    /// How much happened meanwhile.
+    pub work: Work,
     pub(super) strikes: Vec<Strike>,
     /// When it was stopped, if it was.
     pub(super) end: Option<Moment>,
@@ -107,7 +108,13 @@ impl Outcome {
 
 /// Carries a plan out. The workload has to be the one that the plan names.
 pub fn run(plan: &SimPlan, workload: &dyn Workload) -> Outcome {
+    run_marked(plan, workload, &Marker::default())
+}
+
+/// The same, with a marker that says which part of it is at work.
+pub fn run_marked(plan: &SimPlan, workload: &dyn Workload, marker: &Marker) -> Outcome {
     let mut stage = Stage::new(plan, workload);
+    stage.world.watch.marker = marker.clone();
     stage.world.plan_faults();
     stage.perform(plan, workload)
 }
@@ -441,7 +448,9 @@ impl Stage {
             );
             self.findings.push(Finding { oracle: Oracle::Liveness, at: self.world.now, what });
         }
+        self.world.watch.marker.set(Part::Checker);
         self.findings.extend(judge(&history, model));
+        self.world.watch.marker.set(Part::World);
         self.findings.sort_by_key(|finding| finding.at);
         let mut operations = OutcomeCounts::default();
         for event in &history {
@@ -460,7 +469,7 @@ impl Stage {
             faults: self.world.strikes().count() as u64,
             strikes: self.world.strikes().map(|(strike, _)| strike.clone()).collect(),
             time: self.world.now,
-            happened: self.world.happened,
+            work: self.world.work,
             end: (self.world.end < Moment::MAX).then_some(self.world.end),
             begun: self.begun.iter().flat_map(places).collect(),
             plan: plan.clone(),

@@ -9,7 +9,8 @@ use rashomon_node::replica::{Applied, Failure, WalJob};
 use rashomon_node::storage::Replay;
 
 use super::heap::Moment;
-use super::invariants::{self, Invariant};
+use super::invariants::{self, About, Invariant};
+use super::part::{Marker, Part};
 
 mod shadows;
 
@@ -49,6 +50,50 @@ pub(super) enum Sight<'a> {
     ReadReady { node: usize, ticket: u64, index: LogIndex },
 }
 
+/// What kind of thing is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum SightKind {
+    Booted,
+    Died,
+    Damaged,
+    Wrote,
+    Durable,
+    Sent,
+    Turned,
+    Waits,
+    Applied,
+    WriteAsked,
+    WriteAnswered,
+    ReadAsked,
+    ReadReady,
+}
+
+impl SightKind {
+    /// How many there are.
+    const COUNT: usize = Self::ReadReady as usize + 1;
+}
+
+impl Sight<'_> {
+    const fn kind(&self) -> SightKind {
+        match self {
+            Self::Booted { .. } => SightKind::Booted,
+            Self::Died { .. } => SightKind::Died,
+            Self::Damaged { .. } => SightKind::Damaged,
+            Self::Wrote { .. } => SightKind::Wrote,
+            Self::Durable { .. } => SightKind::Durable,
+            Self::Sent { .. } => SightKind::Sent,
+            Self::Turned { .. } => SightKind::Turned,
+            Self::Waits { .. } => SightKind::Waits,
+            Self::Applied { .. } => SightKind::Applied,
+            Self::WriteAsked { .. } => SightKind::WriteAsked,
+            Self::WriteAnswered { .. } => SightKind::WriteAnswered,
+            Self::ReadAsked { .. } => SightKind::ReadAsked,
+            Self::ReadReady { .. } => SightKind::ReadReady,
+        }
+    }
+}
+
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Breach {
@@ -65,30 +110,46 @@ pub(super) struct Breach {
 pub(super) struct Watch {
     pub(super) now: Moment,
     shadows: Shadows,
-    invariants: Vec<(&'static str, Box<dyn Invariant>)>,
+    /// Those that hold so far.
+    invariants: Vec<Option<(&'static str, Box<dyn Invariant>)>>,
+    /// For each kind of sight, the places of the invariants that look at it.
+    lookers: [Vec<usize>; SightKind::COUNT],
     breaches: Vec<Breach>,
+    /// Told by everybody who begins something; this is what they all get to.
+    pub(super) marker: Marker,
 }
 
 impl Watch {
     /// With all invariants but those `without`.
     pub(super) fn new(nodes: usize, without: &[String]) -> Self {
-        let wanted = |name: &&'static str| !without.iter().any(|other| other == name);
-        let invariants = invariants::all(nodes).filter(|(name, _)| wanted(name)).collect();
-        Self { now: 0, shadows: Shadows::new(nodes), invariants, breaches: Vec::new() }
+        let wanted = |about: &About| !without.iter().any(|other| other == about.name);
+        let all = invariants::all(nodes).filter(|(about, _)| wanted(about));
+        let mut lookers = [const { Vec::new() }; SightKind::COUNT];
+        let mut invariants = Vec::new();
+        for (place, (about, invariant)) in all.enumerate() {
+            invariants.push(Some((about.name, invariant)));
+            for kind in about.sees {
+                lookers[*kind as usize].push(place);
+            }
+        }
+        let (shadows, marker) = (Shadows::new(nodes), Marker::default());
+        Self { now: 0, shadows, invariants, lookers, breaches: Vec::new(), marker }
     }
 
-    /// Tells every invariant.
+    /// Tells every invariant that looks at such a thing.
     pub(super) fn see(&mut self, sight: &Sight<'_>) {
+        let part = self.marker.set(Part::Invariants);
         self.shadows.before(sight);
-        let Self { now, shadows, invariants, breaches } = self;
-        invariants.retain_mut(|(name, invariant)| match invariant.see(sight, shadows) {
-            None => true,
-            Some(what) => {
+        let Self { now, shadows, invariants, lookers, breaches, .. } = self;
+        for place in &lookers[sight.kind() as usize] {
+            let Some((name, invariant)) = &mut invariants[*place] else { continue };
+            if let Some(what) = invariant.see(sight, shadows) {
                 breaches.push(Breach { at: *now, invariant: name, what });
-                false
+                invariants[*place] = None;
             }
-        });
+        }
         self.shadows.after(sight);
+        self.marker.set(part);
     }
 
     /// What was found, in order of time.

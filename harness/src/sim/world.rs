@@ -15,6 +15,7 @@
 //! - The watch looks on and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,6 +31,7 @@ use super::heap::{Heap, Moment};
 use super::member::{Mail, Nature, Process, Waking};
 use super::network::{Network, Sent};
 use super::parcel::Parcel;
+use super::part::Part;
 use super::plan::{SECOND, SimPlan};
 use super::trace::{Hash, Scribe};
 use super::watch::Watch;
@@ -160,6 +162,28 @@ struct NodeDice {
     apply: Dice,
 }
 
+/// How much happened in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Work {
+    /// Things that happened.
+    pub events: u64,
+    /// Letters that came, of nodes and of clients.
+    pub letters: u64,
+    /// Turns of nodes.
+    pub turns: u64,
+    /// Syncs that were over.
+    pub syncs: u64,
+}
+
+impl AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.letters += other.letters;
+        self.turns += other.turns;
+        self.syncs += other.syncs;
+    }
+}
+
 /// Why a run found the cluster at fault, besides invariants and history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Collapse {
@@ -194,7 +218,7 @@ pub(super) struct World {
     hash: Hash,
     /// Who writes everything down, if anybody does.
     scribe: Option<Box<Scribe>>,
-    pub(super) happened: u64,
+    pub(super) work: Work,
     /// More than this happens only where something goes round and round.
     pub(super) allowance: Allowance,
     /// Why the run was ended, if that was the reason.
@@ -228,7 +252,7 @@ impl World {
             stormy: true,
             hash: Hash::default(),
             scribe: None,
-            happened: 0,
+            work: Work::default(),
             allowance: Allowance::AMPLE,
             ran_away: None,
             collapses: Vec::new(),
@@ -240,16 +264,15 @@ impl World {
         world
     }
 
-    /// Goes on until `until`, or until `done` says so after something happened.
+    /// Goes on until `until`, or until `done` says so after something happened; then it is as late as that was.
     pub(super) fn run_until(&mut self, until: Moment, mut done: impl FnMut(&Self) -> bool) {
         let until = until.min(self.end);
         self.run_errands();
         while !done(self) {
-            match self.heap.peek() {
-                Some(at) if at <= until => {}
-                _ => break,
-            }
-            let Some((at, happening)) = self.heap.pop() else { break };
+            let due = self.heap.peek().is_some_and(|at| at <= until);
+            let Some((at, happening)) = due.then(|| self.heap.pop()).flatten() else {
+                return self.advance(until);
+            };
             self.advance(at);
             let node = happening.node();
             self.happen(happening);
@@ -258,18 +281,16 @@ impl World {
             self.ran_away = self.too_much(node);
             if self.ran_away.is_some() {
                 self.end = self.now;
-                break;
+                return;
             }
         }
-        let until = until.min(self.end);
-        self.advance(until.min(self.heap.peek().unwrap_or(until)));
     }
 
     /// Of what there is more than any cluster needs, after something happened to this node.
     fn too_much(&self, node: Option<usize>) -> Option<String> {
         let Allowance { events, entries } = self.allowance;
-        if !Allowance::covers(events, self.happened, self.now) {
-            return Some(format!("{} events", self.happened));
+        if !Allowance::covers(events, self.work.events, self.now) {
+            return Some(format!("{} events", self.work.events));
         }
         let node = node?;
         let last = self.last_entry(node);
@@ -290,7 +311,7 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
-        self.happened += 1;
+        self.work.events += 1;
         self.trace(&happening);
         let node = happening.node();
         if let Some(node) = node
@@ -301,7 +322,10 @@ impl World {
             return;
         }
         match happening {
-            Happening::Arrive(sent) => self.arrive(sent),
+            Happening::Arrive(sent) => {
+                self.work.letters += 1;
+                self.arrive(sent);
+            }
             Happening::Alarm { node, life } => self.alarm(node, life),
             Happening::Rested { node, life } => self.rested(node, life),
             Happening::Synced { node, life } => self.synced(node, life),
@@ -322,11 +346,19 @@ impl World {
     /// Notes what happens in the hash: what happens to the cluster, not how that came to be planned.
     fn trace(&mut self, happening: &Happening) {
         let Some((kind, a, b)) = happening.digest() else { return };
+        let part = self.watch.marker.set(Part::Hash);
         self.hash.number(self.now);
         self.hash.number(kind << 56 ^ a << 40 ^ b);
         if let Happening::Arrive(sent) = happening {
             sent.letter.digest(&mut self.hash);
         }
+        self.watch.marker.set(part);
+    }
+
+    /// Notes in the hash that a node's alarm wakes it.
+    fn trace_waking(&mut self, node: usize, life: u64) {
+        self.hash.number(self.now);
+        self.hash.number(2 << 56 ^ (node as u64) << 40 ^ life);
     }
 
     /// The hash of everything that happened so far.
@@ -380,7 +412,6 @@ impl Happening {
     const fn digest(&self) -> Option<(u64, u64, u64)> {
         Some(match self {
             Self::Arrive(sent) => (1, sent.lane as u64, 0),
-            Self::Alarm { node, life } => (2, *node as u64, *life),
             Self::Rested { node, life } => (3, *node as u64, *life),
             Self::Synced { node, life } => (4, *node as u64, *life),
             Self::SyncLazily { node, life } => (5, *node as u64, *life),
@@ -390,8 +421,12 @@ impl Happening {
             Self::Dial { from, to, .. } => (8, *from as u64, *to as u64),
             Self::LineBroke { from, to } => (9, *from as u64, *to as u64),
             Self::Tell { .. } => (10, 0, 0),
-            // Some of these come to nothing, and those are in no schedule.
-            Self::Strike(_) | Self::Heal(_) | Self::Aim(_) | Self::Doom { .. } => return None,
+            // Some of these come to nothing, and those are in no schedule; alarms are noted when they wake somebody.
+            Self::Strike(_)
+            | Self::Heal(_)
+            | Self::Aim(_)
+            | Self::Doom { .. }
+            | Self::Alarm { .. } => return None,
         })
     }
 }

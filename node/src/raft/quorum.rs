@@ -37,20 +37,24 @@ impl Quorum {
     }
 
     /// The highest value that a quorum has reached; `values` has one for each member.
-    pub(super) fn reached<T: Ord + Copy>(self, values: Vec<T>) -> T {
+    pub(super) fn reached<T: Ord + Copy>(self, values: impl Iterator<Item = T> + Clone) -> T {
         self.kth_largest(values, self.votes)
     }
 
     /// The highest index that enough members have for it to be committed; `matched` has one for each member.
-    pub(super) fn committed(self, matched: Vec<LogIndex>) -> LogIndex {
+    pub(super) fn committed(self, matched: impl Iterator<Item = LogIndex> + Clone) -> LogIndex {
         self.kth_largest(matched, self.commit)
     }
 
-    fn kth_largest<T: Ord + Copy>(self, mut values: Vec<T>, k: usize) -> T {
-        let count = values.len();
+    /// Counts instead of sorting: there are few members, this is asked several times a turn, and a list would have to be
+    /// made each time.
+    fn kth_largest<T: Ord + Copy>(self, values: impl Iterator<Item = T> + Clone, k: usize) -> T {
+        let count = values.clone().count();
         assert!(count == self.members, "{count} values for {} members", self.members);
-        values.sort_unstable();
-        values[count - k]
+        let all = values.clone();
+        let reached = |value: &T| all.clone().filter(|other| other >= value).count() >= k;
+        let kth = values.filter(reached).max();
+        kth.expect("the lowest value is reached by all members")
     }
 }
 
@@ -73,11 +77,11 @@ mod tests {
     #[test]
     fn reached_is_the_value_that_a_quorum_has() {
         let three = Quorum::new(3, Bugs::NONE);
-        assert_eq!(three.reached(vec![9, 4, 1]), 4);
-        assert_eq!(three.committed(vec![LogIndex(7), LogIndex(0), LogIndex(0)]), LogIndex(0));
+        assert_eq!(three.reached([9, 4, 1].into_iter()), 4);
+        assert_eq!(three.committed([7, 0, 0].map(LogIndex).into_iter()), LogIndex(0));
         let four = Quorum::new(4, Bugs::NONE);
-        assert_eq!(four.reached(vec![1, 2, 3, 4]), 2);
-        assert_eq!(Quorum::new(1, Bugs::NONE).reached(vec![5]), 5);
+        assert_eq!(four.reached([1, 2, 3, 4].into_iter()), 2);
+        assert_eq!(Quorum::new(1, Bugs::NONE).reached([5].into_iter()), 5);
     }
 
     #[test]
@@ -93,9 +97,9 @@ mod tests {
     fn commit_minority_needs_one_less_but_votes_do_not() {
         let bugs = Bugs::NONE.with(Bug::CommitMinority);
         let five = Quorum::new(5, bugs);
-        let matched = [9, 8, 1, 1, 1].map(LogIndex).to_vec();
+        let matched = [9, 8, 1, 1, 1].map(LogIndex).into_iter();
         assert_eq!(five.committed(matched), LogIndex(8));
         assert!(!five.won(2));
-        assert_eq!(Quorum::new(1, bugs).committed(vec![LogIndex(3)]), LogIndex(3));
+        assert_eq!(Quorum::new(1, bugs).committed([LogIndex(3)].into_iter()), LogIndex(3));
     }
 }

@@ -155,7 +155,7 @@ impl Raft {
             return;
         }
         let answered = leader.followers.values().map(|follower| follower.round_answered);
-        let confirmed = quorum.reached(answered.chain([leader.round]).collect());
+        let confirmed = quorum.reached(answered.chain([leader.round]));
         let mut done = Vec::new();
         while let Some(batch) = leader.reads.take_confirmed(confirmed) {
             done.push(batch);

@@ -75,7 +75,7 @@ impl Raft {
             return Nanos(u64::MAX);
         }
         let contacts = leader.followers.values().map(|follower| follower.contact);
-        let heard = self.quorum.reached(contacts.chain([self.now]).collect());
+        let heard = self.quorum.reached(contacts.chain([self.now]));
         heard.after(self.config.election_timeout)
     }
 
@@ -148,7 +148,7 @@ impl Raft {
         };
         let RoleState::Leader(leader) = &self.role else { return };
         let matched = leader.followers.values().map(|follower| follower.matched);
-        let index = self.quorum.committed(matched.chain([own]).collect());
+        let index = self.quorum.committed(matched.chain([own]));
         let any_term = self.config.bugs.has(Bug::Figure8);
         if any_term || self.log.term_at(index) == Some(self.term) {
             self.log.commit_to(index);

@@ -6,12 +6,13 @@
 //! Does not see: answers with an error of the store, which promise nothing; copies that are lost later (recovery).
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "ack-durable",
     holds: "no write is confirmed to its client before it is durable on a majority",
     source: "Raft, 5.3 and 8",
+    sees: &[SightKind::Applied, SightKind::WriteAnswered],
     make: |_| Box::new(AckDurable),
 };
 

@@ -6,12 +6,13 @@
 //! Does not see: a write that was done twice, where somebody else had asked for the same one and it came to nothing.
 
 use super::{About, Invariant, entry};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "command-once",
     holds: "a command is committed no more often than it was asked for",
     source: "thesis, 6.3",
+    sees: &[SightKind::Turned],
     make: |_| Box::new(CommandOnce),
 };
 

@@ -8,12 +8,13 @@
 use rashomon_node::raft::Role;
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "commit-own-term",
     holds: "what a leader calls committed ends with an entry of its own term",
     source: "Raft, 5.4.2 and figure 8",
+    sees: &[SightKind::Turned],
     make: |_| Box::new(CommitOwnTerm),
 };
 

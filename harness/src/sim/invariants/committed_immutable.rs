@@ -7,12 +7,13 @@
 //! (recovery).
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Shadows, Sight, at, before, behind};
+use crate::sim::watch::{Shadows, Sight, SightKind, at, before, behind};
 
 pub(super) const ABOUT: About = About {
     name: "committed-immutable",
     holds: "a committed entry is never replaced or cut off",
     source: "Raft, 5.4",
+    sees: &[SightKind::Wrote],
     make: |_| Box::new(CommittedImmutable),
 };
 

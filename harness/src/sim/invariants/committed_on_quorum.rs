@@ -6,12 +6,13 @@
 //! Does not see: that copies get lost later (that is what recovery and committed-immutable are about).
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "committed-on-quorum",
     holds: "a committed entry is durable on a majority",
     source: "Raft, 5.3; thesis, 10.2.1",
+    sees: &[SightKind::Turned],
     make: |_| Box::new(CommittedOnQuorum),
 };
 

@@ -9,12 +9,13 @@
 use rashomon_node::raft::LogIndex;
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Shadows, Sight, at, before, behind};
+use crate::sim::watch::{Shadows, Sight, SightKind, at, before, behind};
 
 pub(super) const ABOUT: About = About {
     name: "committed-same",
     holds: "what two nodes call committed at an index is the same entry",
     source: "Raft, figure 3 (State Machine Safety)",
+    sees: &[SightKind::Turned],
     make: |_| Box::new(CommittedSame),
 };
 

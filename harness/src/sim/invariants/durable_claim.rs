@@ -7,12 +7,13 @@
 //! Does not see: entries before that one.
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Shadows, Sight, at};
+use crate::sim::watch::{Shadows, Sight, SightKind, at};
 
 pub(super) const ABOUT: About = About {
     name: "durable-claim",
     holds: "what a node counts as durable is what its disk has",
     source: "thesis, 10.2.1; etcd-raft, asynchronous storage writes",
+    sees: &[SightKind::Turned],
     make: |_| Box::new(DurableClaim),
 };
 

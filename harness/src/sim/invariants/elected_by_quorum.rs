@@ -11,12 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rashomon_node::raft::{Payload, Term};
 
 use super::{About, Invariant, comes_to_lead, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "elected-by-quorum",
     holds: "a leader was given the votes of a majority in its term",
     source: "Raft, 5.2",
+    sees: &[SightKind::Sent, SightKind::Turned],
     make: |_| Box::new(ElectedByQuorum::default()),
 };
 

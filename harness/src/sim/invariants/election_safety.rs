@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use rashomon_node::raft::{Role, Term};
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "election-safety",
     holds: "a term has one leader at most",
     source: "Raft, figure 3",
+    sees: &[SightKind::Turned],
     make: |_| Box::new(ElectionSafety::default()),
 };
 

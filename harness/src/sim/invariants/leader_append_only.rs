@@ -7,12 +7,13 @@
 use rashomon_node::raft::{LogIndex, Role};
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "leader-append-only",
     holds: "a leader never replaces or cuts off entries of its own log",
     source: "Raft, figure 3",
+    sees: &[SightKind::Booted, SightKind::Turned, SightKind::Wrote],
     make: |nodes| Box::new(LeaderAppendOnly { replaced: vec![None; nodes] }),
 };
 

@@ -9,12 +9,13 @@
 use rashomon_node::raft::Term;
 
 use super::{About, Invariant, comes_to_lead, entry, id};
-use crate::sim::watch::{Shadows, Sight, behind};
+use crate::sim::watch::{Shadows, Sight, SightKind, behind};
 
 pub(super) const ABOUT: About = About {
     name: "leader-completeness",
     holds: "a new leader has all entries that were committed in earlier terms",
     source: "Raft, figure 3 and 5.4.3",
+    sees: &[SightKind::Turned],
     make: |_| Box::new(LeaderCompleteness),
 };
 

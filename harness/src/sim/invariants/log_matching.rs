@@ -8,12 +8,13 @@
 use rashomon_node::raft::{LogIndex, Term};
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Mark, Shadows, Sight, at, before, behind};
+use crate::sim::watch::{Mark, Shadows, Sight, SightKind, at, before, behind};
 
 pub(super) const ABOUT: About = About {
     name: "log-matching",
     holds: "an index and a term name one entry, with one log before it",
     source: "Raft, figure 3",
+    sees: &[SightKind::Booted, SightKind::Wrote],
     make: |_| Box::new(LogMatching::default()),
 };
 

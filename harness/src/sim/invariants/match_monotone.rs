@@ -9,12 +9,13 @@
 use rashomon_node::raft::{LogIndex, NodeId, Role, Term};
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "match-monotone",
     holds: "what a leader knows a follower to have never shrinks while it leads",
     source: "Raft, figure 2 (matchIndex)",
+    sees: &[SightKind::Booted, SightKind::Turned],
     make: |nodes| Box::new(MatchMonotone { matched: vec![(Term(0), Vec::new()); nodes] }),
 };
 

@@ -10,12 +10,13 @@
 use rashomon_node::raft::{HardState, LogIndex, Payload, Role, Term};
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Shadows, Sight, at};
+use crate::sim::watch::{Shadows, Sight, SightKind, at};
 
 pub(super) const ABOUT: About = About {
     name: "message-durable",
     holds: "votes and acknowledgements leave when what they promise is durable",
     source: "thesis, 3.8; etcd-raft, asynchronous storage writes",
+    sees: &[SightKind::Sent],
     make: |_| Box::new(MessageDurable),
 };
 

@@ -8,12 +8,13 @@
 use rashomon_node::raft::Status;
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "monotone",
     holds: "term, commit and applied index never fall",
     source: "Raft, 5.1 and figure 2",
+    sees: &[SightKind::Booted, SightKind::Turned],
     make: |_| Box::new(Monotone),
 };
 

@@ -6,12 +6,13 @@
 //! Does not see: absurd messages that a receiver believes.
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "nothing-absurd",
     holds: "no message is impossible, or contradicts a committed entry",
     source: "the node's `raft::Status`",
+    sees: &[SightKind::Turned],
     make: |_| Box::new(NothingAbsurd),
 };
 

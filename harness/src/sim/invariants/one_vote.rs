@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use rashomon_node::raft::{Payload, Term};
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "one-vote",
     holds: "a node votes for one candidate a term, also over restarts",
     source: "Raft, 5.2",
+    sees: &[SightKind::Damaged, SightKind::Sent],
     make: |nodes| Box::new(OneVote { votes: vec![BTreeMap::new(); nodes] }),
 };
 

@@ -6,12 +6,13 @@
 //! Does not see: whether the result is right (same-state), and mix-ups between equal commands.
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "own-answer",
     holds: "a client is answered once, and with what its own write came to",
     source: "Raft, 8; thesis, 6.3",
+    sees: &[SightKind::Applied, SightKind::WriteAnswered],
     make: |_| Box::new(OwnAnswer),
 };
 

@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use rashomon_node::raft::Nanos;
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "random-timeouts",
     holds: "a node does not wait equally long each time before it stands for election again",
     source: "Raft, 5.2",
+    sees: &[SightKind::Died, SightKind::Waits],
     make: |_| Box::new(RandomTimeouts::default()),
 };
 

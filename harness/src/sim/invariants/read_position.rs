@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "read-position",
     holds: "a read is served behind everything that was committed when it came",
     source: "thesis, 6.4",
+    sees: &[SightKind::Died, SightKind::ReadAsked, SightKind::ReadReady],
     make: |nodes| Box::new(ReadPosition { asked: vec![BTreeMap::new(); nodes] }),
 };
 

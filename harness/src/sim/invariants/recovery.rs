@@ -13,12 +13,13 @@ use rashomon_node::raft::HardState;
 use rashomon_node::storage::Replay;
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Mark, Shadow, Shadows, Sight, behind};
+use crate::sim::watch::{Mark, Shadow, Shadows, Sight, SightKind, behind};
 
 pub(super) const ABOUT: About = About {
     name: "recovery",
     holds: "a process finds in its log what was durable, and at most a prefix of what followed",
     source: "ALICE (Pillai et al., OSDI 2014); PAR (Alagappan et al., FAST 2018)",
+    sees: &[SightKind::Booted],
     make: |_| Box::new(Recovery),
 };
 

@@ -9,12 +9,13 @@
 use rashomon_node::replica::Outcome;
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Fate, Shadows, Sight};
+use crate::sim::watch::{Fate, Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "refused-write",
     holds: "a write that was answered with a definite failure is never committed",
     source: "the table of outcomes in the node's `replica::failure`",
+    sees: &[SightKind::Turned, SightKind::WriteAnswered],
     make: |_| Box::new(RefusedWrite),
 };
 

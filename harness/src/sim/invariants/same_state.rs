@@ -10,12 +10,13 @@ use rashomon_node::replica::{Applied, encode_applied};
 
 use super::{About, Invariant, id};
 use crate::sim::trace::Hash;
-use crate::sim::watch::{Shadows, Sight, before};
+use crate::sim::watch::{Shadows, Sight, SightKind, before};
 
 pub(super) const ABOUT: About = About {
     name: "same-state",
     holds: "an entry has the same result on every node and in every life",
     source: "Schneider, state machine approach (1990), section 2",
+    sees: &[SightKind::Applied],
     make: |_| Box::new(SameState::default()),
 };
 

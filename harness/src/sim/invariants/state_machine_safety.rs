@@ -8,12 +8,13 @@
 use rashomon_node::raft::LogIndex;
 
 use super::{About, Invariant, entry, id};
-use crate::sim::watch::{Mark, Shadow, Shadows, Sight, before, behind};
+use crate::sim::watch::{Mark, Shadow, Shadows, Sight, SightKind, before, behind};
 
 pub(super) const ABOUT: About = About {
     name: "state-machine-safety",
     holds: "all nodes apply the same committed entries in the same order, each once",
     source: "Raft, figure 3",
+    sees: &[SightKind::Applied, SightKind::Booted, SightKind::Turned],
     make: |nodes| {
         Box::new(StateMachineSafety { last: vec![LogIndex(0); nodes], agreed: Vec::new() })
     },

@@ -8,12 +8,13 @@
 use rashomon_node::raft::{HardState, NodeId, Payload, Status, Term};
 
 use super::{About, Invariant, id};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "vote-persists",
     holds: "the vote of a term neither changes nor gets lost, also over restarts",
     source: "Raft, 5.2; thesis, 3.8",
+    sees: &[SightKind::Booted, SightKind::Damaged, SightKind::Sent, SightKind::Turned],
     make: |nodes| Box::new(VotePersists { told: vec![None; nodes] }),
 };
 

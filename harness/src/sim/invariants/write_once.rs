@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use rashomon_node::raft::{LogIndex, RequestId};
 
 use super::{About, Invariant};
-use crate::sim::watch::{Shadows, Sight};
+use crate::sim::watch::{Shadows, Sight, SightKind};
 
 pub(super) const ABOUT: About = About {
     name: "write-once",
     holds: "no request is committed at two indices",
     source: "thesis, 6.3",
+    sees: &[SightKind::Turned],
     make: |_| Box::new(WriteOnce::default()),
 };
 

@@ -10,6 +10,7 @@ use crate::sim::booth::News;
 use crate::sim::heap::Moment;
 use crate::sim::network::{Network, Sent};
 use crate::sim::parcel::Parcel;
+use crate::sim::part::Part;
 use crate::sim::watch::{Sight, Watch};
 
 /// What lies outside a process.
@@ -40,7 +41,9 @@ impl Shell<u64, u64> for Clerk<'_, '_> {
         self.street.watch.see(&Sight::Sent { node: self.shop.node, to, message: &message });
         let lane = self.street.network.lane(Link::peers(self.shop.node, to));
         let parcel = Parcel::Peer { from, incarnation: self.street.life, message };
+        let part = self.street.watch.marker.set(Part::World);
         let thrown = self.street.network.post(self.street.now, lane, parcel, self.street.sent);
+        self.street.watch.marker.set(part);
         thrown.as_ref().and_then(forwarded).into_iter().collect()
     }
 
@@ -57,9 +60,11 @@ impl Shell<u64, u64> for Clerk<'_, '_> {
             let node = self.shop.node;
             self.street.watch.see(&Sight::ReadReady { node, ticket: *ticket, index });
         }
+        let part = self.street.watch.marker.set(Part::Stores);
         for ticket in self.shop.readers.wait(index, self.shop.applied, tickets) {
             self.serve(ticket);
         }
+        self.street.watch.marker.set(part);
     }
 
     fn answer_write(&mut self, ticket: u64, result: Result<KvResponse, Failure>) {
@@ -96,6 +101,7 @@ impl Clerk<'_, '_> {
     /// Applies the batch that has waited longest.
     pub(super) fn apply_next(&mut self) {
         let Some(batch) = self.shop.batches.pop_front() else { return };
+        let part = self.street.watch.marker.set(Part::Stores);
         let mut answers = Vec::new();
         let Shop { node, store, applied, bugs, .. } = &mut *self.shop;
         let watch = &mut *self.street.watch;
@@ -112,6 +118,7 @@ impl Clerk<'_, '_> {
         for ticket in self.shop.readers.up_to(ran.last) {
             self.serve(ticket);
         }
+        self.street.watch.marker.set(part);
     }
 
     /// Sends a client what came of its request.
@@ -122,8 +129,10 @@ impl Clerk<'_, '_> {
 
     /// Sends something to clients.
     pub(super) fn post(&mut self, parcel: Parcel) {
+        let part = self.street.watch.marker.set(Part::World);
         let lane = self.street.network.lane(Link::to_client(self.shop.node));
         self.street.network.post(self.street.now, lane, parcel, self.street.sent);
+        self.street.watch.marker.set(part);
     }
 }
 

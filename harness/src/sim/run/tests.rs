@@ -21,7 +21,7 @@ fn where_too_much_happens_the_run_ends_at_once_and_that_is_a_finding() {
     };
     assert!(what.contains("goes round and round"), "{what}");
     assert_eq!((outcome.time, outcome.end), (*at, Some(*at)));
-    assert_eq!(outcome.happened, 2_001 + at / SECOND * 1_000);
+    assert_eq!(outcome.work.events, 2_001 + at / SECOND * 1_000);
     let again = replay(&outcome.as_schedule(), rashomon_workloads::by_name("register").unwrap());
     assert_eq!((again.hash, again.time), (outcome.hash, outcome.time), "as far as it went");
     assert_eq!(again.findings, [], "a run that was cut short says nothing of what comes later");
@@ -41,5 +41,5 @@ fn a_log_that_doubles_ends_its_run_before_memory_does() {
     let outcome = bounded(&plan, allowance);
     let ends = |finding: &Finding| finding.what.ends_with("something goes round and round");
     assert!(outcome.findings.iter().any(ends), "{:?}", outcome.findings);
-    assert!(outcome.happened < 100_000, "{} events", outcome.happened);
+    assert!(outcome.work.events < 100_000, "{} events", outcome.work.events);
 }

@@ -9,6 +9,7 @@ use super::{Body, Happening, World};
 use crate::proxy::{Link, LinkRule};
 use crate::sim::booth::{Connection, Errand, News, Slip};
 use crate::sim::parcel::Parcel;
+use crate::sim::part::Part;
 
 /// Tasks of clients.
 #[derive(Default)]
@@ -50,6 +51,7 @@ impl World {
     pub(super) fn run_errands(&mut self) {
         while let Some(client) = self.crew.ready.pop_front() {
             let Some(task) = &mut self.crew.tasks[client] else { continue };
+            let part = self.watch.marker.set(Part::Clients);
             self.booth.set_client(client);
             if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
                 self.crew.tasks[client] = None;
@@ -57,6 +59,7 @@ impl World {
             }
             let mut errands = std::mem::take(&mut self.errands);
             self.booth.take_errands(&mut errands);
+            self.watch.marker.set(part);
             for errand in errands.drain(..) {
                 self.run(errand);
             }

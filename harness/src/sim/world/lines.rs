@@ -6,6 +6,7 @@ use crate::sim::booth::News;
 use crate::sim::member::{Mail, Process, Street, forwarded};
 use crate::sim::network::{Failed, Sent};
 use crate::sim::parcel::Parcel;
+use crate::sim::part::Part;
 
 /// How long a process that has come up takes to dial the others.
 const FIRST_DIAL: u64 = 1_000_000;
@@ -73,7 +74,10 @@ impl World {
             sent: &mut self.sent,
             watch: &mut self.watch,
         };
-        Some(act(process, &mut street))
+        let part = street.watch.marker.set(Part::Nodes);
+        let done = act(process, &mut street);
+        street.watch.marker.set(part);
+        Some(done)
     }
 
     /// A process that has just come up dials all others.

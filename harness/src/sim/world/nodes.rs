@@ -10,6 +10,7 @@ use crate::sim::caught::caught;
 use crate::sim::dice::{Dice, Purpose};
 use crate::sim::heap::Moment;
 use crate::sim::member::{Mail, Street, Waking, Wishes};
+use crate::sim::part::Part;
 use crate::sim::plan::{DiskPlan, MS};
 use crate::sim::watch::Sight;
 
@@ -117,12 +118,16 @@ impl World {
 
     pub(super) fn alarm(&mut self, node: usize, life: u64) {
         let here = &mut self.nodes[node];
-        if here.life != life {
+        // An earlier alarm may have been set since. It has done what there was to do, and set the next one.
+        if here.life != life || here.alarm != self.now {
             return;
         }
         here.alarm = Moment::MAX;
         let Body::Up(process) = &here.body else { return };
         if process.next_deadline() <= here.clock.local(self.now) {
+            if !here.rests {
+                self.trace_waking(node, life);
+            }
             self.want_turn(node);
         } else {
             self.set_alarm(node);
@@ -144,7 +149,10 @@ impl World {
                 watch: &mut self.watch,
             };
             let mailbox = &mut here.mailbox;
+            self.work.turns += 1;
+            let part = street.watch.marker.set(Part::Nodes);
             let turned = caught(|| process.turn(local, mailbox, &mut street));
+            self.watch.marker.set(part);
             let leads = process.replica().standing().role == Role::Leader;
             here.busy_until = self.now + self.plan.node.turn;
             self.send_off();
@@ -189,10 +197,12 @@ impl World {
     }
 
     fn begin_sync(&mut self, node: usize, mark: usize) {
+        let part = self.watch.marker.set(Part::Logs);
         let here = &mut self.nodes[node];
         let until = self.now + draw_sync(&self.plan.disk, &mut here.dice.disk) + here.slow_by;
         here.disk.spread(mark, self.now, until);
         self.heap.push(until, Happening::Synced { node, life: here.life });
+        self.watch.marker.set(part);
     }
 
     pub(super) fn synced(&mut self, node: usize, life: u64) {
@@ -200,7 +210,10 @@ impl World {
         if here.life != life {
             return;
         }
+        self.work.syncs += 1;
+        let part = self.watch.marker.set(Part::Logs);
         here.disk.settle(self.now);
+        self.watch.marker.set(part);
         let Body::Up(process) = &mut here.body else { return };
         match process.synced(&mut self.watch) {
             Ok(Some(mail)) => self.deliver(node, mail),
