@@ -5,7 +5,7 @@
 //! to be lied to; so these lines are evidence, like a history.
 //!
 //! Only lines about roles count, and only what follows from a node's own order of lines, or from terms. Clocks are compared in
-//! one place ([`waits`]), each with itself. A line that is torn or of somebody else is passed over: a log
+//! one place (`waits`), each with itself. A line that is torn or of somebody else is passed over: a log
 //! without lines about roles says nothing, and accuses nobody.
 //!
 //! **Owns** the reading of these lines and what they prove. **Refuses to own** the words: those are the node's.

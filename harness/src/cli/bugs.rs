@@ -231,12 +231,11 @@ fn hunt(hunting: &Hunting<'_>, prey: Prey) -> Result<(), HuntError> {
         None => hunt.catches > 0 || hunt.seconds >= budget.as_secs_f64(),
     };
     while !over(&hunt) && !stop.is_cancelled() {
-        let stepped = match backend {
-            PROCESS => process::step(&mut hunt, prey, &args.out, stop),
-            _ => {
-                hunt.step(prey, budget);
-                Ok(())
-            }
+        let stepped = if backend == PROCESS {
+            process::step(&mut hunt, prey, &args.out, stop)
+        } else {
+            hunt.step(prey, budget);
+            Ok(())
         };
         if let Err(what) = stepped {
             lock(ledger).note(&hunt)?;
@@ -249,7 +248,10 @@ fn hunt(hunting: &Hunting<'_>, prey: Prey) -> Result<(), HuntError> {
         }
     }
     say(&told::so_far(&hunt));
-    example::keep(&mut hunt, prey, &args.out)?;
+    // Making an example small takes a while; whoever goes on later does it then.
+    if !stop.is_cancelled() {
+        example::keep(&mut hunt, prey, &args.out)?;
+    }
     lock(ledger).note(&hunt)?;
     if stop.is_cancelled() && !over(&hunt) { Err(HuntError::Stopped) } else { Ok(()) }
 }

@@ -17,7 +17,7 @@ const TIMEOUTS: u32 = 16;
 /// The same where timeouts are short: a machine that is busy takes its time.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// A time in which nothing changed: the same faults were in force, and they left a majority.
+/// A time in which the same majority ran and was whole, whatever else changed.
 #[derive(Debug, PartialEq, Eq)]
 struct Span {
     from: u64,
@@ -81,7 +81,25 @@ fn spans(nodes: usize, faults: &[FaultRecord], begin: u64, end: u64) -> Vec<Span
         }
     }
     spans.extend(span(&names, &in_force, from, end));
-    spans
+    joined(spans, nodes)
+}
+
+/// Spans that follow each other, as one where a majority is able in both: faults come and go, and it stays.
+fn joined(spans: Vec<Span>, nodes: usize) -> Vec<Span> {
+    let mut joined: Vec<Span> = Vec::new();
+    for span in spans {
+        let both = |last: &Span| -> Vec<String> {
+            last.able.iter().filter(|name| span.able.contains(name)).cloned().collect()
+        };
+        match joined.last_mut() {
+            Some(last) if last.to == span.from && both(last).len() * 2 > nodes => {
+                last.able = both(last);
+                last.to = span.to;
+            }
+            _ => joined.push(span),
+        }
+    }
+    joined
 }
 
 fn span(
@@ -214,11 +232,30 @@ mod tests {
         let found = judge(&plan(), &silent, &faults("kill-leader", &["n1"])).unwrap();
         assert_eq!(
             found.what,
-            "nothing succeeded from 2.000 s to 5.000 s, although n2, n3 ran and reached each other"
+            "nothing succeeded from 1.900 s to 5.100 s, although n2, n3 ran and reached each other"
         );
         assert_eq!(judge(&plan(), &silent, &faults("kill-all", &["n1", "n2", "n3"])), None);
         let served = load(&[0.5, 1.9, 3.5, 5.1, 6.0]);
         assert_eq!(judge(&plan(), &served, &faults("kill-leader", &["n1"])), None);
+    }
+
+    #[test]
+    fn a_majority_that_stays_has_one_time_to_serve_in() {
+        let cut = ["n2>n1", "n3>n1"];
+        let mut faults = [
+            record(FaultPhase::Installed, 2, "partition-one-way-in", &["n1"], &cut),
+            record(FaultPhase::Installed, 3, "partition-one-way-in", &["n1"], &cut),
+            record(FaultPhase::Healed, 4, "partition-one-way-in", &["n1"], &cut),
+            record(FaultPhase::Healed, 5, "partition-one-way-in", &["n1"], &cut),
+        ];
+        faults[1].id = 1;
+        faults[2].id = 1;
+        let found = judge(&plan(), &load(&[0.5, 2.5, 4.6, 6.0]), &faults).unwrap();
+        assert!(
+            found.what.contains("from 2.500 s to 4.600 s, although n2, n3 ran"),
+            "{}",
+            found.what
+        );
     }
 
     #[test]

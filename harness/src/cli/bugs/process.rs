@@ -120,7 +120,7 @@ fn words(prey: Option<Bug>, seed: u64, out: &Path) -> Vec<OsString> {
     flag("seed", &seed.to_string());
     flag("nodes", &nodes.to_string());
     flag("workload", workload);
-    let carried: Vec<&str> = faults.iter().copied().filter(|name| is_for_processes(name)).collect();
+    let carried: Vec<&str> = faults.iter().copied().filter(is_for_processes).collect();
     if !carried.is_empty() && seed % 4 != 3 {
         flag("faults", &carried.join(","));
     }
@@ -142,12 +142,12 @@ fn is_for_processes(fault: &&str) -> bool {
 fn drawn(rng: &mut ChaCha8Rng) -> [(&'static str, String); 6] {
     let mut of = |choices: &[u32]| choices[rng.random_range(0..choices.len())];
     [
-        ("time-limit", format!("{}s", of(&[5, 8, 12]))),
-        ("fault-interval", format!("{}ms", of(&[500, 800, 1200, 2000]))),
-        ("op-timeout", format!("{}ms", of(&[300, 500, 1000]))),
-        ("election-timeout", format!("{}ms", of(&[75, 100, 150]))),
-        ("rate", of(&[300, 1000, 2000]).to_string()),
-        ("concurrency", of(&[5, 10, 20]).to_string()),
+        ("time-limit", format!("{}s", of(&[6, 10]))),
+        ("fault-interval", format!("{}ms", of(&[500, 800, 1200]))),
+        ("op-timeout", format!("{}ms", of(&[300, 500]))),
+        ("election-timeout", format!("{}ms", of(&[100, 150]))),
+        ("rate", of(&[1000, 2000]).to_string()),
+        ("concurrency", of(&[10, 20]).to_string()),
     ]
 }
 
@@ -155,10 +155,11 @@ fn drawn(rng: &mut ChaCha8Rng) -> [(&'static str, String); 6] {
 fn judge(finished: Result<Finished, RunError>) -> Ran {
     let verdict = match finished {
         Ok(Finished { verdict, trouble: None }) => verdict,
-        Ok(Finished { trouble: Some(error), .. }) => return Ran::Trouble(error.to_string()),
         Err(RunError::Interrupted) => return Ran::Stopped,
         Err(RunError::Cluster(error)) => return not_up(&error),
-        Err(error) => return Ran::Trouble(error.to_string()),
+        Ok(Finished { trouble: Some(error), .. }) | Err(error) => {
+            return Ran::Trouble(error.to_string());
+        }
     };
     let mut operations = OutcomeCounts::default();
     for counts in verdict.operations.values() {
