@@ -48,9 +48,9 @@ pub struct Args {
     /// Only these bugs, comma separated: identifiers or names of `rashomon list bugs`
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "What to hunt")]
     only: Vec<String>,
-    /// Only bugs of this class
-    #[arg(long, value_enum, help_heading = "What to hunt")]
-    class: Option<Class>,
+    /// Only bugs of these classes, comma separated
+    #[arg(long, value_enum, value_delimiter = ',', help_heading = "What to hunt")]
+    class: Vec<Class>,
     /// Where: in the simulator, with real processes, or one after the other
     #[arg(long, value_enum, default_value_t = Where::Sim, help_heading = "What to hunt")]
     backend: Where,
@@ -143,12 +143,16 @@ fn chosen(args: &Args) -> Result<Vec<Bug>, String> {
     }
     let of_class = |bug: &Bug| {
         let class = bug.about().class.letters();
-        args.class.is_none_or(|wanted| {
-            wanted.to_possible_value().is_some_and(|it| it.get_name() == class)
-        })
+        args.class.is_empty() || args.class.iter().any(|wanted| wanted.letters() == class)
     };
     let wanted = |bug: &Bug| only.is_empty() || only.contains(bug);
     Ok(Bug::ALL.into_iter().filter(|bug| of_class(bug) && wanted(bug)).collect())
+}
+
+impl Class {
+    fn letters(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 /// Why hunting ended early.
@@ -200,7 +204,9 @@ fn hunt_with(hunting: &Hunting<'_>, bugs: &[Bug]) -> Result<(), HuntError> {
     thread::scope(|scope| {
         for _ in 0..hunting.args.jobs.map_or(cores, usize::from) {
             scope.spawn(|| {
-                while let Some(prey) = lock(&todo).pop_front() {
+                // Not in the condition: the lock would be held as long as the hunt takes.
+                let next = || lock(&todo).pop_front();
+                while let Some(prey) = next() {
                     if let Err(error) = hunt(hunting, prey) {
                         lock(&trouble).get_or_insert(error);
                         lock(&todo).clear();

@@ -32,8 +32,10 @@ pub(super) fn command(args: &Args) -> String {
     if !args.only.is_empty() {
         words.push(format!("--only {}", args.only.join(",")));
     }
-    let class = args.class.and_then(|class| class.to_possible_value());
-    words.extend(class.map(|class| format!("--class {}", class.get_name())));
+    if !args.class.is_empty() {
+        let classes: Vec<String> = args.class.iter().map(|class| class.letters()).collect();
+        words.push(format!("--class {}", classes.join(",")));
+    }
     words.join(" ")
 }
 
