@@ -2,7 +2,7 @@
 //!
 //! The small run fails as the first catch did: by the same oracle, and for an invariant by the same one. What is left of
 //! its faults is what it needs. If it cannot be made small, the seed's own run is written down. The clock has a say only
-//! for runs that take very long to make small ([`PATIENCE`]).
+//! for runs that take very long to make small (`PATIENCE`).
 
 use std::fmt::Write as _;
 use std::fs;
