@@ -23,6 +23,7 @@ pub(crate) mod judge;
 pub(crate) mod load;
 mod onlooker;
 pub(crate) mod pace;
+mod replicas;
 pub(crate) mod routing;
 mod service;
 mod stage;
@@ -215,8 +216,12 @@ fn decide(
     let logs = run.folder.file("nodes");
     let testimony = Testimony::read(&logs, run.plan.nodes)
         .map_err(|source| RunError::Logs { folder: logs, source })?;
-    let others =
-        judge::Others { leader_changes: staged.leader_changes, signalled, testimony: &testimony };
+    let others = judge::Others {
+        leader_changes: staged.leader_changes,
+        signalled,
+        differing: staged.differing.as_deref(),
+        testimony: &testimony,
+    };
     let verdict = judge::judge(run.plan, &evidence, checked, &others, run.commands.clone());
     Ok(RunRecord { plan: run.plan.clone(), history, faults: staged.faults, verdict })
 }

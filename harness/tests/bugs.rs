@@ -42,6 +42,23 @@ fn a_bug_is_caught_with_real_processes() {
     assert_eq!(text(&again.stdout), told);
 }
 
+/// Values are right on every node, revisions are not: what is applied twice shows only to whoever compares replicas.
+#[test]
+fn replicas_that_differ_are_seen_where_clients_see_nothing() {
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().display().to_string();
+    let run = |seed: &str| {
+        let line = "run --bug replay-twice --faults kill-random --fault-interval 800ms --time-limit 5s --seed";
+        let arguments = line.split(' ').chain([seed, "--format", "json", "--out", &folder]);
+        let ran = Command::new(env!("CARGO_BIN_EXE_rashomon")).args(arguments).output().unwrap();
+        let verdict: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+        let differs = verdict["findings"].to_string().contains("same-state");
+        assert!(!differs || ran.status.code() != Some(0), "{verdict}");
+        differs
+    };
+    assert!(["1", "2", "3"].into_iter().any(run), "a node that was killed applies twice");
+}
+
 /// A child that would go on if the test broke off.
 struct Endless(Child);
 

@@ -51,6 +51,8 @@ impl Contest {
         let out = TempDir::new().expect("a temporary folder can be made");
         let (seed, folder) = (seed.to_string(), out.path().display().to_string());
         let mut arguments = vec!["run", "--seed", &seed, "--out", &folder, "--keep-data", "never"];
+        // One violation is all that is wanted.
+        arguments.push("--stop-at-violation");
         arguments.extend(self.arguments.split_whitespace());
         let output = rashomon(&arguments);
         match output.status.code() {

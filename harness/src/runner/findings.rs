@@ -5,19 +5,28 @@
 
 use super::coverage::{Coverage, Evidence, OK_MIN};
 use super::final_reads::FinalReads;
+use super::judge::Others;
 use super::service;
 use crate::finding::{Finding, Oracle};
 use crate::nemesis::FaultPhase;
 use crate::plan::Plan;
-use crate::testimony::Testimony;
+
+/// That all replicas hold the same.
+const SAME_STATE: &str = "same-state";
 
 /// What no gap of the coverage tells.
 pub(super) fn beside_gaps(
     plan: &Plan,
     evidence: &Evidence<'_>,
-    testimony: &Testimony,
+    others: &Others<'_>,
 ) -> Vec<Finding> {
-    let mut found = testimony.findings(plan.election_timeout());
+    let end = end(evidence);
+    let mut found = others.testimony.findings(plan.election_timeout());
+    found.extend(others.differing.map(|what| Finding {
+        oracle: Oracle::Invariant(SAME_STATE.to_owned()),
+        at: end,
+        what: what.to_owned(),
+    }));
     if is_undisturbed(evidence) {
         let load = usize::try_from(evidence.load_events).unwrap_or(usize::MAX);
         let load = &evidence.history[..load.min(evidence.history.len())];
@@ -28,7 +37,7 @@ pub(super) fn beside_gaps(
 
 /// What gaps of the coverage tell as well, as far as it is the store's doing.
 pub(super) fn in_gaps(evidence: &Evidence<'_>, coverage: &Coverage) -> Vec<Finding> {
-    let end = evidence.history.iter().rev().find_map(|event| event.time).unwrap_or_default();
+    let end = end(evidence);
     let crashes = evidence.unexpected_exits.iter();
     let crashes = crashes.map(|exit| format!("a node ended although nobody stopped it: {exit}"));
     let mut found: Vec<Finding> =
@@ -38,6 +47,11 @@ pub(super) fn in_gaps(evidence: &Evidence<'_>, coverage: &Coverage) -> Vec<Findi
         found.extend(not_back.map(|what| Finding { oracle: Oracle::Liveness, at: end, what }));
     }
     found
+}
+
+/// When the last thing was recorded.
+fn end(evidence: &Evidence<'_>) -> u64 {
+    evidence.history.iter().rev().find_map(|event| event.time).unwrap_or_default()
 }
 
 /// Whether the harness did all that it wanted to: else it may be its own fault that nothing works.

@@ -62,6 +62,8 @@ pub(crate) struct Others<'a> {
     pub(crate) leader_changes: u64,
     /// Whether it was a signal that ended the load.
     pub(crate) signalled: bool,
+    /// In what the replicas differed in the end.
+    pub(crate) differing: Option<&'a str>,
     /// What the nodes said of themselves.
     pub(crate) testimony: &'a Testimony,
 }
@@ -77,7 +79,7 @@ pub(crate) fn judge(
     let Checked { report, seconds } = checked;
     let coverage = Coverage::of(evidence.history, evidence.load_events, evidence.faults);
     let mut reasons = coverage.gaps(evidence);
-    let mut findings = findings::beside_gaps(plan, evidence, others.testimony);
+    let mut findings = findings::beside_gaps(plan, evidence, others);
     reasons.extend(findings.iter().map(|Finding { oracle, what, .. }| format!("{oracle}: {what}")));
     findings.extend(findings::in_gaps(evidence, &coverage));
     findings.sort_by_key(|finding| finding.at);

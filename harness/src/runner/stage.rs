@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::coverage::OK_MIN;
 use super::final_reads::{self, FinalReads, Todo};
 use super::load::{self, Shared};
+use super::replicas;
 use super::watch::{Sights, Watch};
 use super::{Run, RunError, Runtimes};
 use crate::cluster::{Cluster, ClusterOptions};
@@ -47,6 +48,8 @@ pub(super) struct Staged {
     /// Events in the history when the load was over.
     pub(super) load_events: u64,
     pub(super) final_reads: FinalReads,
+    /// In what the replicas differed in the end.
+    pub(super) differing: Option<String>,
     pub(super) unexpected_exits: Vec<String>,
     pub(super) leader_changes: u64,
     pub(super) interrupted: bool,
@@ -126,11 +129,16 @@ impl Stage<'_> {
             self.interrupt.child_token()
         };
         let final_reads = self.final_reads(cluster, &reach, workers, &shared, &stop).await?;
+        let differing = tokio::select! {
+            differing = replicas::difference(cluster) => differing,
+            () = stop.cancelled() => None,
+        };
         Ok(Staged {
             faults: journal.records(),
             nemesis,
             load_events,
             final_reads,
+            differing,
             unexpected_exits: Vec::new(),
             leader_changes: watch.leader_changes().await?,
             interrupted: self.interrupt.is_cancelled(),

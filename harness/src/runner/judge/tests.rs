@@ -61,7 +61,12 @@ fn verdict(evidence: &Evidence<'_>, checked: Checked) -> VerdictRecord {
         report_again: String::new(),
     };
     let plan = crate::runner::tests::plan(rashomon_workloads::by_name("register").unwrap(), 1);
-    let others = Others { leader_changes: 3, signalled: true, testimony: &Testimony::default() };
+    let others = Others {
+        leader_changes: 3,
+        signalled: true,
+        differing: None,
+        testimony: &Testimony::default(),
+    };
     judge(&plan, evidence, checked, &others, commands)
 }
 

@@ -210,6 +210,6 @@ pub(super) const ROWS: &[About] = &[
         reach: Reach::Process,
         faults: &["kill-random", "kill-all"],
         nodes: 3,
-        workload: "append",
+        workload: "register",
     },
 ];
