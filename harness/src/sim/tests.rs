@@ -63,6 +63,14 @@ fn messages_that_overtake_each_other_are_not_multiplied() {
     }
 }
 
+/// Found by simulation, in the node: opening a log made sure of its last batch only, which was the sync mark of a process that
+/// had failed to.
+#[test]
+fn a_log_that_two_processes_failed_to_sync_survives_a_power_cut() {
+    let outcome = outcome_of(8670, &Wishes::default());
+    assert_eq!(outcome.findings, []);
+}
+
 #[test]
 fn each_oracle_finds_what_is_for_it() {
     let found = |bug: &str, seeds: u64, wanted: &dyn Fn(&Oracle) -> bool| {

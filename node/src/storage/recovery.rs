@@ -78,7 +78,7 @@ pub(super) struct Tail<F> {
     pub(super) end: u64,
     /// Length of the file, at least `end`.
     pub(super) size: u64,
-    /// Where its last batch starts; 0 (the header) if it has none.
+    /// Where its last batch with records starts; 0 (the header) if it has none. Only sync marks follow.
     pub(super) last_written: u64,
 }
 
@@ -269,7 +269,9 @@ impl<'a, D: Disk> Reader<'a, D> {
                     }
                     self.recovery.chain = header.chain;
                     self.recovery.next_batch += 1;
-                    last_written = offset;
+                    if header.body_bytes > 0 {
+                        last_written = offset;
+                    }
                     offset += header.bytes();
                 }
                 Next::Invalid(fault) => return Ok(End { offset, last_written, fault }),

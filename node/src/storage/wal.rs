@@ -188,8 +188,9 @@ impl<D: Disk> Wal<D> {
             let cut = self.file.truncate(self.end).and_then(|()| self.file.sync());
             cut.map_err(io_error(&self.disk, "cut", &self.name))?;
         }
-        // An earlier process may have seen the sync of this batch fail. Then the kernel shows bytes that it believes to
-        // be on disk and that are not; only writing them again makes them so.
+        // An earlier process may have seen the sync of the last records fail. Then the kernel shows bytes that it believes
+        // to be on disk and that are not; only writing them again makes them so. With them the sync marks behind: processes
+        // that opened the log since then may have failed here.
         let read = read_exactly(&self.file, last_written, self.end);
         let bytes = read.map_err(io_error(&self.disk, "read", &self.name))?;
         self.file.write_at(last_written, &bytes);

@@ -136,6 +136,30 @@ fn what_a_restart_has_shown_survives_although_its_sync_had_failed() {
     assert_eq!((replay.hard, replay.entries), (shown.hard, shown.entries));
 }
 
+/// Found by simulation (seed 8670): a process dies between writing and flushing, the next one's flush of the same batch
+/// fails, and the third takes the sync mark of the second for the last thing that may be missing.
+#[test]
+fn what_a_restart_has_shown_survives_although_the_restart_before_it_failed() {
+    for flushes in 1..=3 {
+        let disk = MemDisk::new();
+        let (mut wal, _) = open(&disk);
+        wal.append(Some(hard(4, 2, 0)), &[entry(1, 4, 100)]).unwrap();
+        disk.fail_at(disk.calls() + 2, Fault::Eio);
+        assert!(wal.sync().is_err());
+        for _ in 0..flushes {
+            disk.kill();
+            // Opening syncs the names, writes twice, and flushes.
+            disk.fail_at(disk.calls() + 4, Fault::Eio);
+            assert!(Wal::open(disk.clone(), options()).is_err());
+        }
+        let shown = reopen_after_kill(&disk);
+        assert_eq!(shown.hard, hard(4, 2, 0), "the page cache still has it");
+        disk.crash(Crash::LoseUnsynced);
+        let replay = open(&disk).1;
+        assert_eq!((replay.hard, replay.entries), (shown.hard, shown.entries), "{flushes}");
+    }
+}
+
 #[test]
 fn an_error_at_any_call_then_a_crash_loses_nothing_acknowledged() {
     for call in 1..=calls_of_a_run() {
