@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::hunt::{Hunt, kind_of};
 use super::ledger::Ledger;
 use super::statistics::{Median, rule_of_three};
-use super::{About, Bug, CATALOGUE};
+use super::{About, Bug, CATALOGUE, Reach};
 use crate::nemesis::{self, Backend, FaultSpec};
 use crate::report::units;
 
@@ -375,7 +375,7 @@ fn column(oracle: &str) -> &'static str {
 
 /// Why real processes cannot bring a bug out.
 fn out_of_reach(about: &About) -> Option<String> {
-    if about.reach.name() == "process" {
+    if about.reach == Reach::Process {
         return None;
     }
     let lacking = lacking(about, "process");

@@ -278,8 +278,9 @@ impl World {
             self.happen(happening);
             self.run_errands();
             self.note_changes();
-            self.ran_away = self.too_much(node);
-            if self.ran_away.is_some() {
+            // Kept once it is known: others may still come to something at this very moment.
+            if let Some(much) = self.too_much(node) {
+                self.ran_away = Some(much);
                 self.end = self.now;
                 return;
             }
